@@ -1,0 +1,65 @@
+"""The one tree of errors: what came, what was expected, what to do next."""
+
+from typing import ClassVar
+
+
+class MlmonError(Exception):
+    """A failure that a person can act on.
+
+    `message` says what came and what was expected; `hint`, if given, says what to do next.
+    `exit_code` is what the command line returns for it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class FailedError(MlmonError):
+    """The work was understood, was tried, and did not succeed (exit code 1)."""
+
+
+class InputError(MlmonError):
+    """Usage, configuration or data that cannot be accepted (exit code 2)."""
+
+    exit_code = 2
+
+
+class MissingError(InputError):
+    """Something was named that does not exist; the message lists what does."""
+
+
+class DataError(InputError):
+    """A data set that cannot be read or does not fit its declaration."""
+
+
+class DeniedError(MlmonError):
+    """The actor's roles do not permit this (exit code 3)."""
+
+    exit_code = 3
+
+
+class BlockedError(MlmonError):
+    """A gate is closed, a lock is set or the state has moved on (exit code 4)."""
+
+    exit_code = 4
+
+
+class UnavailableError(MlmonError):
+    """A service this needs cannot be reached (exit code 5)."""
+
+    exit_code = 5
+
+
+class TamperedError(FailedError):
+    """The audit log does not verify: `seq` is the first entry that fails."""
+
+    def __init__(self, message: str, *, seq: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.seq = seq

@@ -1,0 +1,156 @@
+"""How plug-ins are found, parsed and described: one frozen dataclass in one file, for every family.
+
+A family is a folder of modules. The module's name is the name in YAML, the one public dataclass that the
+module defines is the plug-in, its fields are its parameters and its docstring is its documentation page.
+Third parties add members through the entry point group `mlmon_dagster.<family>s`:
+the entry point's name is the name in YAML, its value the dataclass.
+"""
+
+import dataclasses
+import importlib
+import json
+import pkgutil
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
+
+from mlmon_dagster.errors import MissingError
+
+FAMILIES = {
+    "source": "mlmon_dagster.adapters.sources",
+    "method": "mlmon_dagster.drift.methods",
+    "check": "mlmon_dagster.governance.checks",
+    "channel": "mlmon_dagster.adapters.channels",
+    "target": "mlmon_dagster.adapters.targets",
+}
+"""Family name -> the package whose modules are its members."""
+
+CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+"""How every declaration is read, always in pydantic's JSON mode: no unknown keys, no silent conversion, no NaN."""
+
+
+@cache
+def names(family: str) -> tuple[str, ...]:
+    """Every member of the family, built in or installed, in alphabetical order."""
+    package = importlib.import_module(FAMILIES[family])
+    found = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
+    return tuple(sorted(found | {point.name for point in entry_points(group=f"mlmon_dagster.{family}s")}))
+
+
+@cache
+def load(family: str, name: str) -> type:
+    """The plug-in class called `name`; `MissingError` names the nearest known ones."""
+    if name not in names(family):
+        raise MissingError(unknown(family, name, names(family)))
+    for point in entry_points(group=f"mlmon_dagster.{family}s"):
+        if point.name == name:
+            return _configured(point.load())
+    module = importlib.import_module(f"{FAMILIES[family]}.{name}")
+    members = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ == module.__name__
+        and not value.__name__.startswith("_")
+    ]
+    if len(members) != 1:
+        raise TypeError(f"{module.__name__} must define exactly one public dataclass, the plug-in; found {members}")
+    return _configured(members[0])
+
+
+def parse(family: str, raw: object, key: str | None = None) -> Any:
+    """An instance from its declaration: `{use: name, field: value, ...}`, or just the name.
+
+    `key` is the instance's own name, which `use` defaults to. Raises pydantic's `ValidationError`.
+    """
+    fields: dict[str, Any] = {"use": raw} if isinstance(raw, str) else dict(_mapping(family, raw))
+    name = fields.pop("use", key)
+    if not isinstance(name, str) or name not in names(family):
+        message = unknown(family, name, names(family))
+        error = PydanticCustomError("unknown_plugin", "{message}", {"message": message})
+        details = InitErrorDetails(type=error, loc=("use",), input=name)
+        raise ValidationError.from_exception_data(family, [details])
+    return adapter(load(family, name)).validate_json(json.dumps(fields))
+
+
+def unknown(what: str, name: object, known: tuple[str, ...]) -> str:
+    """One sentence for a name that is not there: what came, the nearest known ones, all of them."""
+    near = get_close_matches(str(name), known, n=2, cutoff=0.6)
+    guess = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"there is no {what} called {name!r}{guess} (known: {', '.join(known) or 'none'})"
+
+
+@cache
+def adapter(plugin: type) -> TypeAdapter[Any]:
+    """pydantic's validator for one plug-in class."""
+    return TypeAdapter(plugin)
+
+
+@dataclasses.dataclass(frozen=True)
+class PluginField:
+    """The annotation that makes a dataclass field hold one plug-in of `family` (`Annotated[Source, PluginField("source")]`)."""
+
+    family: str
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(lambda raw: parse(self.family, raw))
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        return json_schema(self.family)
+
+
+@dataclasses.dataclass(frozen=True)
+class PluginsField:
+    """The annotation for a mapping of named plug-ins: the key names the instance and is the default of `use`."""
+
+    family: str
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._parse_all)
+
+    def _parse_all(self, raw: object) -> Mapping[str, Any]:
+        parsed, problems = {}, []
+        for key, value in _mapping(self.family, raw).items():
+            try:
+                parsed[key] = parse(self.family, value, key)
+            except ValidationError as error:
+                problems += [relocated(problem, key) for problem in error.errors()]
+        if problems:
+            raise ValidationError.from_exception_data(self.family, problems)
+        return parsed
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": json_schema(self.family)}
+
+
+def relocated(problem: Any, *prefix: str | int) -> InitErrorDetails:
+    """The same problem of a nested declaration, seen from outside."""
+    error = PydanticCustomError(problem["type"], "{message}", {"message": problem["msg"]})
+    return InitErrorDetails(type=error, loc=(*prefix, *problem["loc"]), input=problem["input"])
+
+
+def json_schema(family: str) -> dict[str, Any]:
+    """One alternative per member, for editors and the documentation."""
+    alternatives: list[dict[str, Any]] = [{"enum": list(names(family))}]
+    for name in names(family):
+        body = adapter(load(family, name)).json_schema(ref_template="#/$defs/{model}")
+        body.get("properties", {})["use"] = {"const": name, "description": f"the {family} plug-in"}
+        alternatives.append(body)
+    return {"anyOf": alternatives}
+
+
+def _mapping(family: str, raw: object) -> Mapping[str, Any]:
+    if not isinstance(raw, Mapping):
+        error = PydanticCustomError("plugin_type", "expected a mapping with `use` and the {family}'s fields", {"family": family})
+        raise ValidationError.from_exception_data(family, [InitErrorDetails(type=error, loc=(), input=raw)])
+    return raw
+
+
+def _configured(plugin: type) -> type:
+    if not hasattr(plugin, "__pydantic_config__"):
+        plugin.__pydantic_config__ = CONFIG  # type: ignore[attr-defined]
+    return plugin

@@ -1,0 +1,80 @@
+"""The settings of one process, read from the environment where the process starts and passed down from there."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlmon_dagster.errors import InputError
+
+ENVIRONMENTS = ("dev", "staging", "prod")
+"""The three environments, in the order of a promotion."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are kept and which environments this process carries."""
+
+    home: Path
+    """State of the embedded default: databases, data windows, models, servers (`MLMON_HOME`, default `.mlmon`)."""
+    pipelines: Path
+    """The folder of pipeline files (`MLMON_PIPELINES`, default `pipelines`)."""
+    database_url: str
+    """SQLAlchemy URL of the audit log and its projections (`MLMON_DATABASE_URL`, default SQLite in `home`)."""
+    mlflow_url: str
+    """MLflow tracking and registry URI (`MLMON_MLFLOW_URL`, default SQLite in `home`)."""
+    environments: tuple[str, ...] = ENVIRONMENTS
+    """Environments that this Dagster deployment carries (`MLMON_ENVIRONMENTS`, comma separated)."""
+    dagster_url: str = "http://127.0.0.1:3000"
+    """Where the Dagster UI is reached, for links (`MLMON_DAGSTER_URL`)."""
+
+    @property
+    def store(self) -> Path:
+        """Folder of the embedded object store."""
+        return self.home / "store"
+
+    @property
+    def serving(self) -> Path:
+        """Folder with the state and logs of local server processes."""
+        return self.home / "serving"
+
+
+def read_settings(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """Settings from `environ`, paths relative to `directory` (the current one by default).
+
+    Raises `InputError` with the variable's name; a value that may hold a password is never printed.
+    """
+    environ = os.environ if environ is None else environ
+    directory = directory or Path.cwd()
+    home = (directory / _text(environ, "MLMON_HOME", ".mlmon")).resolve()
+    return Settings(
+        home=home,
+        pipelines=(directory / _text(environ, "MLMON_PIPELINES", "pipelines")).resolve(),
+        database_url=_database_url(_text(environ, "MLMON_DATABASE_URL", f"sqlite:///{home}/mlmon.db")),
+        mlflow_url=_text(environ, "MLMON_MLFLOW_URL", f"sqlite:///{home}/mlflow.db"),
+        environments=_environments(_text(environ, "MLMON_ENVIRONMENTS", ",".join(ENVIRONMENTS))),
+        dagster_url=_text(environ, "MLMON_DAGSTER_URL", "http://127.0.0.1:3000").rstrip("/"),
+    )
+
+
+def _text(environ: Mapping[str, str], name: str, default: str) -> str:
+    value = environ.get(name, default).strip()
+    if not value:
+        raise InputError(f"{name} is set but empty", hint=f"unset it for the default ({default}) or give it a value")
+    return value
+
+
+def _database_url(url: str) -> str:
+    """SQLAlchemy 2.1 takes psycopg 3 for a bare `postgresql://`; the driver that is installed is psycopg2."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        raise InputError("MLMON_DATABASE_URL is not a URL", hint="for example sqlite:///.mlmon/mlmon.db or postgresql://user@host/name")
+    return f"postgresql+psycopg2://{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+def _environments(text: str) -> tuple[str, ...]:
+    chosen = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in chosen:
+        if name not in ENVIRONMENTS:
+            raise InputError(f"MLMON_ENVIRONMENTS names {name!r}; the environments are {', '.join(ENVIRONMENTS)}")
+    return tuple(name for name in ENVIRONMENTS if name in chosen)
