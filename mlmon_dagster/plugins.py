@@ -74,7 +74,7 @@ def parse(family: str, raw: object, key: str | None = None) -> Any:
         error = PydanticCustomError("unknown_plugin", "{message}", {"message": message})
         details = InitErrorDetails(type=error, loc=("use",), input=name)
         raise ValidationError.from_exception_data(family, [details])
-    return adapter(load(family, name)).validate_json(json.dumps(fields))
+    return validate(load(family, name), fields)
 
 
 def unknown(what: str, name: object, known: tuple[str, ...]) -> str:
@@ -82,6 +82,11 @@ def unknown(what: str, name: object, known: tuple[str, ...]) -> str:
     near = get_close_matches(str(name), known, n=2, cutoff=0.6)
     guess = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"there is no {what} called {name!r}{guess} (known: {', '.join(known) or 'none'})"
+
+
+def validate(declared: type, fields: Mapping[str, Any]) -> Any:
+    """An instance of a declared dataclass, its fields read strictly; raises pydantic's `ValidationError`."""
+    return adapter(declared).validate_json(json.dumps(fields))
 
 
 @cache

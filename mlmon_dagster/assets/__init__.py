@@ -1,0 +1,1 @@
+"""The eight stages, one file each, and the factory that makes Dagster assets of them."""

@@ -1,0 +1,1 @@
+"""Commands change state, queries read it; both reach the outside world through ports only."""

@@ -1,0 +1,301 @@
+"""What a pipeline file declares: one frozen dataclass for each thing a user writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mlmon_dagster.drift.monitor import Monitor, MonitorsField
+from mlmon_dagster.pipeline.source import Source
+from mlmon_dagster.pipeline.stages import StageName
+from mlmon_dagster.pipeline.windows import Windows, day
+from mlmon_dagster.plugins import CONFIG, PluginField, PluginsField, unknown
+from mlmon_dagster.settings import ENVIRONMENTS
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_./-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Period = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[mhdw]$", description="a length of time: 30m, 12h, 14d, 2w")]
+CallableName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module.path:function")]
+Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(lambda text: day(text) and text)]
+
+APPROVAL_FLOORS = {"dev": 0, "staging": 1, "prod": 2}
+"""Approvals an environment needs at least (requirement 12.1); a pipeline may raise them, never lower them."""
+
+
+@dataclass(frozen=True)
+class ColumnRule:
+    """What the values of one column must satisfy."""
+
+    __pydantic_config__ = CONFIG
+
+    type: Literal["float", "integer", "string", "boolean", "timestamp"]
+    minimum: float | None = None
+    maximum: float | None = None
+    one_of: tuple[str | int | float | bool, ...] | None = None
+    pattern: str | None = None
+    nullable: bool = False
+    unique: bool = False
+
+
+@dataclass(frozen=True)
+class DataIngestion:
+    """Stage 1: cuts the source into windows."""
+
+    __pydantic_config__ = CONFIG
+
+    source: Source
+
+    def __post_init__(self) -> None:
+        if self.source.rows.time is None:
+            raise ValueError("data_ingestion cuts windows by time: `source` must name its `time` column")
+
+
+@dataclass(frozen=True)
+class DataPreparation:
+    """Stage 2: cleans rows against the schema; invalid rows are set aside with a reason."""
+
+    __pydantic_config__ = CONFIG
+
+    schema: Mapping[str, ColumnRule] = field(default_factory=dict)
+    on_invalid: Annotated[
+        Literal["quarantine", "fail"], Field(description="what happens to invalid rows, or to the whole window")
+    ] = "quarantine"
+    maximum_invalid: Annotated[Share, Field(description="share of invalid rows above which the window fails")] = 0.1
+
+
+@dataclass(frozen=True)
+class CallableFeature:
+    """A feature computed in Python: a function that takes the prepared rows (pandas) and returns one column."""
+
+    __pydantic_config__ = CONFIG
+
+    call: CallableName
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Stage 3: features as SQL expressions over the prepared rows, or Python functions."""
+
+    __pydantic_config__ = CONFIG
+
+    features: Mapping[Name, str | CallableFeature] = field(default_factory=dict)
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReferencePeriod:
+    """The windows that the model is trained on and that later windows are compared with."""
+
+    __pydantic_config__ = CONFIG
+
+    until: Annotated[Day, Field(description="the reference ends before this day")]
+    since: Annotated[Day | None, Field(description="and starts on this day (default: the first window)")] = None
+
+
+@dataclass(frozen=True)
+class ModelRegistry:
+    """Stage 4: registers a pre-trained model (`uri`: MLflow URI or path) or trains one (`train`)."""
+
+    __pydantic_config__ = CONFIG
+
+    model: Name
+    reference: ReferencePeriod
+    train: Annotated[CallableName | None, Field(description="function of the reference features that returns a model")] = None
+    uri: Annotated[str | None, Field(description="a pre-trained model: models:/name/1, runs:/..., or a path")] = None
+
+    def __post_init__(self) -> None:
+        if (self.train is None) == (self.uri is None):
+            raise ValueError("model_registry needs exactly one of `train` (a function) and `uri` (a pre-trained model)")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The conditions under which an environment opens to a model version."""
+
+    __pydantic_config__ = CONFIG
+
+    approvals: Annotated[int | None, Field(ge=0, le=20, description="distinct approvers; default and floor 0, 1, 2")] = None
+    checks: Annotated[tuple[str, ...], Field(description="checks that must pass where the version runs now")] = ()
+    maximum_age: Annotated[Period, Field(description="a promotion that is not opened in this time expires")] = "24h"
+
+
+@dataclass(frozen=True)
+class EnvironmentDeployment:
+    """How and under which gate a version is put on a target in one environment."""
+
+    __pydantic_config__ = CONFIG
+
+    target: Annotated[Any, PluginField("target")]
+    strategy: Literal["direct", "rolling", "canary", "blue_green"] = "direct"
+    gate: Gate = field(default_factory=Gate)
+
+
+@dataclass(frozen=True)
+class ModelDeployment:
+    """Stage 5: the three environments."""
+
+    __pydantic_config__ = CONFIG
+
+    dev: EnvironmentDeployment | None = None
+    staging: EnvironmentDeployment | None = None
+    prod: EnvironmentDeployment | None = None
+
+    def __post_init__(self) -> None:
+        for environment, declared in self.environments.items():
+            floor, approvals = APPROVAL_FLOORS[environment], declared.gate.approvals
+            if approvals is not None and approvals < floor:
+                raise ValueError(
+                    f"{environment} needs at least {floor} approval{'s' if floor > 1 else ''}, got {approvals}: "
+                    "a pipeline may raise this floor but not lower it"
+                )
+        declared_names = list(self.environments)
+        if not declared_names or declared_names != list(ENVIRONMENTS[: len(declared_names)]):
+            raise ValueError(
+                f"environments are entered in the order {', '.join(ENVIRONMENTS)}; "
+                f"declared: {', '.join(declared_names) or 'none'}"
+            )
+
+    @property
+    def environments(self) -> dict[str, EnvironmentDeployment]:
+        """The declared environments, in the order of a promotion."""
+        return {name: declared for name in ENVIRONMENTS if (declared := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True)
+class BatchInferencing:
+    """Batch inference: scores whole windows."""
+
+    __pydantic_config__ = CONFIG
+
+    each: Literal["window"] = "window"
+
+
+@dataclass(frozen=True)
+class ModelInferencing:
+    """Stage 6: real-time and batch inference, in parallel."""
+
+    __pydantic_config__ = CONFIG
+
+    batch: BatchInferencing = field(default_factory=BatchInferencing)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The later true values of predictions."""
+
+    __pydantic_config__ = CONFIG
+
+    source: Source
+    column: Annotated[str, Field(description="column with the true value")]
+    maturity: Annotated[Period, Field(description="how long after a window ends its labels are complete")] = "1d"
+
+    def __post_init__(self) -> None:
+        if not self.source.rows.key:
+            raise ValueError("labels are joined to predictions: `source` must name its `key` columns")
+
+
+@dataclass(frozen=True)
+class Performance:
+    """How good predictions are, once labels are there."""
+
+    __pydantic_config__ = CONFIG
+
+    metric: Literal["mae", "rmse", "r2", "accuracy", "f1", "roc_auc"]
+    labels: Labels
+    tolerance: Annotated[float, Field(ge=0, description="relative loss against the reference that is still accepted")] = 0.2
+
+
+@dataclass(frozen=True)
+class ModelMonitoring:
+    """Stage 7: monitors, checks and performance of every window, and the channels that alerts travel on."""
+
+    __pydantic_config__ = CONFIG
+
+    monitors: Annotated[Mapping[str, Monitor], MonitorsField()]
+    checks: Annotated[Mapping[str, Any], PluginsField("check")] = field(default_factory=dict)
+    performance: Performance | None = None
+    channels: tuple[Annotated[Any, PluginField("channel")], ...] = ()
+    schedule: Annotated[str, Field(description="cron: when closed windows are looked for")] = "0 * * * *"
+
+    def __post_init__(self) -> None:
+        if not self.monitors:
+            raise ValueError("a pipeline without a monitor would never see drift: declare at least one")
+        twice = set(self.monitors) & set(self.checks)
+        if twice:
+            raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
+
+    @property
+    def check_names(self) -> tuple[str, ...]:
+        """Every check that monitoring a window reports: one for each monitor, declared check, and performance."""
+        return (*self.monitors, *self.checks, *(("performance",) if self.performance else ()))
+
+
+@dataclass(frozen=True)
+class CicdEnforcement:
+    """Stage 8: locked stages stay as they are, gate evidence is written."""
+
+    __pydantic_config__ = CONFIG
+
+    repository: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on GitHub")] = None
+    lock: tuple[StageName, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The eight canonical stages; every pipeline has all of them."""
+
+    __pydantic_config__ = CONFIG
+
+    data_ingestion: DataIngestion
+    data_preparation: DataPreparation
+    feature_store: FeatureStore
+    model_registry: ModelRegistry
+    model_deployment: ModelDeployment
+    model_inferencing: ModelInferencing
+    model_monitoring: ModelMonitoring
+    cicd_enforcement: CicdEnforcement
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_stage_is_its_defaults(cls, raw: object) -> object:
+        if not isinstance(raw, Mapping):
+            return raw
+        return {name: {} if value is None else value for name, value in raw.items()}
+
+    def __post_init__(self) -> None:
+        known = self.model_monitoring.check_names
+        for environment, declared in self.model_deployment.environments.items():
+            for name in declared.gate.checks:
+                if name not in known:
+                    raise ValueError(f"the gate of {environment}: {unknown('check', name, known)}")
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The declared life of one model: one YAML file in a Git repository."""
+
+    __pydantic_config__ = CONFIG
+
+    pipeline: Annotated[Name, Field(description="the pipeline's name")]
+    project: Annotated[Name, Field(description="the group of pipelines it belongs to")]
+    owner: Annotated[Owner, Field(description="team:name or an e-mail address")]
+    windows: Windows
+    stages: Stages
+    description: str = ""
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self.pipeline
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Declared environments, in the order of a promotion."""
+        return tuple(self.stages.model_deployment.environments)
+
+    def approvals(self, environment: str) -> int:
+        """Distinct approvals that the gate of `environment` asks for."""
+        declared = self.stages.model_deployment.environments[environment].gate.approvals
+        return APPROVAL_FLOORS[environment] if declared is None else declared

@@ -1,0 +1,175 @@
+"""What the product needs from the outside world; adapters provide it, tests run one suite over all of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from mlmon_dagster.pipeline.windows import Window
+
+
+class SourceReader(Protocol):
+    """Family `source`: reads rows as an Arrow table.
+
+    With a window and the name of the time column a reader may leave out rows outside of the window (and should,
+    where the far side can filter); the caller filters again. Relative paths are relative to `directory`,
+    the folder of the pipeline file. Raises `DataError` for unreadable data, `UnavailableError` when out of reach.
+    """
+
+    def read(self, directory: Path, time: str | None, window: "Window | None") -> "pyarrow.Table": ...
+
+
+class ObjectStore(Protocol):
+    """Bytes under keys such as `house_prices/data_ingestion/2014-05-05/manifest.json`; a put is atomic and durable."""
+
+    def put(self, key: str, content: bytes) -> None: ...
+
+    def get(self, key: str) -> bytes:
+        """Raises `MissingError`."""
+        ...
+
+    def exists(self, key: str) -> bool: ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Keys that start with `prefix`, in order."""
+        ...
+
+    def delete(self, key: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """An immutable model: name, number, digest.
+
+    `digest` is the SHA-256 of the manifest (path, size and SHA-256 of every file of the model).
+    """
+
+    name: str
+    number: int
+    digest: str
+    uri: str
+    inputs: tuple[str, ...]
+    """Names of the model's input columns, in order."""
+    created_at: datetime
+
+
+class ModelRegistry(Protocol):
+    """Registered model versions with their reference profile; MLflow in both worlds."""
+
+    def register(self, model: Any, *, name: str, example: Any, profile: bytes, facts: Mapping[str, str]) -> ModelVersion:
+        """Registers a fitted model with signature and input example; the same content gives the same version again."""
+        ...
+
+    def register_uri(self, uri: str, *, name: str, profile: bytes, facts: Mapping[str, str]) -> ModelVersion:
+        """Registers a pre-trained model by MLflow URI or path."""
+        ...
+
+    def version(self, name: str, number: int) -> ModelVersion:
+        """Raises `MissingError`, `UnavailableError`."""
+        ...
+
+    def versions(self, name: str) -> Sequence[ModelVersion]:
+        """Newest first; empty when the model is unknown."""
+        ...
+
+    def load(self, version: ModelVersion) -> Any:
+        """The model with `predict(pandas.DataFrame)`, after its digest is verified."""
+        ...
+
+    def profile(self, version: ModelVersion) -> bytes:
+        """The reference profile's bytes; `MissingError` when the version has none."""
+        ...
+
+    def example(self, version: ModelVersion) -> Any:
+        """The input example as a pandas DataFrame."""
+        ...
+
+    def point(self, version: ModelVersion, environment: str) -> None:
+        """Moves the alias `environment` to this version: a result of a deployment, never an input."""
+        ...
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What a target is asked to run: a version, for an environment, under a deployment's id."""
+
+    deployment: str
+    pipeline: str
+    environment: str
+    version: ModelVersion
+    strategy: str
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What runs on a target now."""
+
+    deployment: str
+    version: int
+    digest: str
+    address: str
+    """Base URL of the server."""
+    status: str
+    """`healthy`, `unhealthy` or `stopped`."""
+    detail: str = ""
+
+
+class Target(Protocol):
+    """Family `target`: where a deployment runs. Every call is idempotent by the deployment's id."""
+
+    def start(self, placement: Placement, settings: Any) -> Serving:
+        """Starts the version beside what is live and returns when it is healthy; `FailedError` when it is not."""
+        ...
+
+    def switch(self, placement: Placement, settings: Any) -> Serving:
+        """Sends the environment's traffic to the started version and stops the one before."""
+        ...
+
+    def stop(self, pipeline: str, environment: str, deployment: str, settings: Any) -> None:
+        """Stops one deployment's servers; nothing happens when none run."""
+        ...
+
+    def live(self, pipeline: str, environment: str, settings: Any) -> Serving | None:
+        """What serves the environment's traffic now, with its present health."""
+        ...
+
+
+class Channel(Protocol):
+    """Family `channel`: how an alert travels. Raises `UnavailableError` when it could not be delivered."""
+
+    def send(self, title: str, body: str, facts: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of one window (or, with `window` None, of a moment)."""
+
+    pipeline: str
+    environment: str | None
+    stage: str
+    window: str | None
+    name: str
+    value: float
+    version: int | None
+    at: datetime
+
+
+class Metrics(Protocol):
+    """Named numbers that stages found; recording a stage's window replaces what it recorded for it before."""
+
+    def record(self, measured: Sequence[Measured]) -> None: ...
+
+    def series(
+        self, pipeline: str, environment: str | None, name: str, *, since: str | None = None
+    ) -> Sequence[Measured]:
+        """Oldest window first."""
+        ...
+
+    def latest(self, pipeline: str, environment: str | None) -> Mapping[str, Measured]:
+        """The newest value of every metric, by name."""
+        ...
+
