@@ -1,0 +1,1 @@
+"""The embedded default: ports provided with nothing but the local disk."""
