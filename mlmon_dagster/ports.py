@@ -1,10 +1,14 @@
 """What the product needs from the outside world; adapters provide it, tests run one suite over all of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from mlmon_dagster.governance.audit import Entry, Sealed
+from mlmon_dagster.governance.check import Judged
 
 if TYPE_CHECKING:
     import pyarrow
@@ -173,3 +177,76 @@ class Metrics(Protocol):
         """The newest value of every metric, by name."""
         ...
 
+
+
+class Judgements(Protocol):
+    """Verdicts of checks; recording a stage's window (or moment) replaces what it recorded for it before."""
+
+    def record(self, judged: Sequence[Judged]) -> None: ...
+
+    def latest(self, pipeline: str, environment: str | None) -> Mapping[str, Judged]:
+        """The verdict of every check on the newest window it was judged on, by name."""
+        ...
+
+    def history(
+        self, pipeline: str, environment: str | None, check: str | None = None, *, since: str | None = None
+    ) -> Sequence[Judged]:
+        """Oldest window first."""
+        ...
+
+
+R = TypeVar("R")
+
+
+class Reading(Protocol):
+    """A consistent look at the projections (see `governance.projections.RECORDS`)."""
+
+    def find(self, kind: type[R], **where: Any) -> tuple[R, ...]:
+        """Records whose fields equal `where` (a tuple means one of several), in order of their first entry."""
+        ...
+
+    def one(self, kind: type[R], id: str) -> R | None:
+        """The record `id`, if there is one."""
+        ...
+
+    def entries(self, *, newest: int | None = None, **where: str) -> tuple[Sealed, ...]:
+        """Entries of the audit log whose indexed fields equal `where`, oldest first; if given, only the `newest`."""
+        ...
+
+
+class Transaction(Reading, Protocol):
+    """A command's reads and writes: all of it happens, alone and at once, or nothing does."""
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next entry will have; identifiers of new records end in it."""
+        ...
+
+    def append(self, entry: Entry) -> Sealed:
+        """Chains the entry to the log and carries out what it changes in the projections."""
+        ...
+
+
+class Ledger(Protocol):
+    """Where the audit log and its projections are kept. Raises `UnavailableError` when out of reach."""
+
+    def read(self) -> AbstractContextManager[Reading]: ...
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Commands of all processes follow one another; an exception undoes everything."""
+        ...
+
+    def lines(self) -> Iterator[Sealed]:
+        """The whole log, oldest first."""
+        ...
+
+    def verify(self) -> tuple[int, str]:
+        """Length and last hash of the log, when the chain, its head and every projection agree.
+
+        Raises `TamperedError` with the first entry that does not.
+        """
+        ...
+
+    def rebuild(self) -> None:
+        """Writes every projection again from the log."""
+        ...

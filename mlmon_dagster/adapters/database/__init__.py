@@ -1,0 +1,1 @@
+"""The audit log, its projections, metrics and verdicts in SQLite or Postgres."""

@@ -1,0 +1,90 @@
+"""The engine of a database, set up so that what is committed is on disk, and failures in words for a person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from mlmon_dagster.errors import InputError, MlmonError, UnavailableError
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a command waits for the commands of other processes on SQLite."""
+
+CONNECT_TIMEOUT_SECONDS = 5
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `sqlite:///path` or `postgresql+psycopg2://...`; nothing is connected yet.
+
+    The folder of a SQLite file is made. Raises `InputError` for a URL or folder that cannot serve.
+    """
+    try:
+        parsed = make_url(url)
+        dialect = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise InputError("MLMON_DATABASE_URL is not a database URL", hint=EXAMPLES) from error
+    if dialect == "postgresql":
+        timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
+        return create_engine(parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=timeout)
+    if dialect != "sqlite":
+        raise InputError(f"MLMON_DATABASE_URL names the database {dialect!r}", hint=EXAMPLES)
+    return _sqlite(parsed.database, url)
+
+
+EXAMPLES = "for example sqlite:///.mlmon/mlmon.db or postgresql://user@host/name"
+
+
+def _sqlite(path: str | None, url: str) -> Engine:
+    if not path or path == ":memory:":
+        raise InputError("the audit log cannot be kept in memory; MLMON_DATABASE_URL must name a file", hint=EXAMPLES)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder of the database, {Path(path).parent}: {error.strerror}") from error
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    """SQLAlchemy's own recipe: the driver must not begin transactions by itself, `_begin` does."""
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """A command takes SQLite's write lock at once: what it reads stays true until it writes."""
+    mode = "IMMEDIATE" if connection.get_execution_options().get("writes") else "DEFERRED"
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+@contextmanager
+def connected(engine: Engine, *, writes: bool) -> Iterator[Connection]:
+    """A connection in a transaction that commits at the end; the database's own failures become ours."""
+    try:
+        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        raise explained(error, engine) from error
+
+
+def explained(error: DBAPIError, engine: Engine) -> MlmonError:
+    """What a database's failure means; the password of its URL is never shown."""
+    where, said = engine.url.render_as_string(hide_password=True), str(error.orig).strip()
+    lowered = said.lower()
+    if "not a database" in lowered or "malformed" in lowered:
+        return InputError(f"{engine.url.database} is not a database file (or a damaged one)")
+    if "readonly" in lowered or "read-only" in lowered or "unable to open" in lowered:
+        return InputError(f"the database {where} cannot be written: {said}")
+    if "no such table" in lowered or "undefinedtable" in type(error.orig).__name__.lower():
+        return InputError(f"the database {where} is not complete: {said}")
+    return UnavailableError(
+        f"the database {where} cannot be used: {said.splitlines()[0]}",
+        hint="is the server running, and are MLMON_DATABASE_URL and the password right?",
+    )

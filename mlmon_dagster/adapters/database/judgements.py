@@ -1,0 +1,68 @@
+"""Verdicts of checks in a database."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Engine, func, insert, select
+
+from mlmon_dagster.adapters.database.engine import connected
+from mlmon_dagster.adapters.database.schema import check_results
+from mlmon_dagster.adapters.database.windows import replaced
+from mlmon_dagster.ports import Judged
+
+COLUMNS = tuple(check_results.c[name] for name in Judged.__dataclass_fields__)
+
+
+class DatabaseJudgements:
+    """See `ports.Judgements`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, judged: Sequence[Judged]) -> None:
+        rows = [_row(one) for one in judged]
+        if not rows:
+            return
+        with connected(self._engine, writes=True) as connection:
+            for condition in replaced(check_results, rows):
+                connection.execute(check_results.delete().where(condition))
+            connection.execute(insert(check_results), rows)
+
+    def latest(self, pipeline: str, environment: str | None) -> Mapping[str, Judged]:
+        table = check_results
+        newest = func.row_number().over(
+            partition_by=table.c.check, order_by=(table.c.window.desc(), table.c.at.desc(), table.c.id.desc())
+        )
+        ranked = select(*COLUMNS, newest.label("place")).where(
+            table.c.pipeline == pipeline, table.c.environment == (environment or "")
+        )
+        ranking = ranked.subquery()
+        query = select(*(ranking.c[column.name] for column in COLUMNS)).where(ranking.c.place == 1)
+        with connected(self._engine, writes=False) as connection:
+            return {row.check: _judged(row) for row in connection.execute(query.order_by(ranking.c.check))}
+
+    def history(
+        self, pipeline: str, environment: str | None, check: str | None = None, *, since: str | None = None
+    ) -> Sequence[Judged]:
+        table = check_results
+        query = select(*COLUMNS).where(table.c.pipeline == pipeline, table.c.environment == (environment or ""))
+        query = query.where(table.c.window >= (since or ""))
+        if check is not None:
+            query = query.where(table.c.check == check)
+        with connected(self._engine, writes=False) as connection:
+            ordered = query.order_by(table.c.window, table.c.at, table.c.id)
+            return [_judged(row) for row in connection.execute(ordered)]
+
+
+def _row(judged: Judged) -> dict[str, object]:
+    row = {name: getattr(judged, name) for name in Judged.__dataclass_fields__}
+    numbers = {name: float(value) for name, value in judged.metrics.items()}
+    metrics = json.dumps({name: value if math.isfinite(value) else str(value) for name, value in numbers.items()})
+    return {**row, "metrics": metrics, "environment": judged.environment or "", "window": judged.window or ""}
+
+
+def _judged(row: object) -> Judged:
+    fields = {column.name: getattr(row, column.name) for column in COLUMNS}
+    fields["metrics"] = {name: float(value) for name, value in json.loads(fields["metrics"]).items()}
+    return Judged(**{**fields, "environment": fields["environment"] or None, "window": fields["window"] or None})

@@ -1,0 +1,167 @@
+"""The audit log and its projections in a database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from threading import Lock as Mutex
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Select, insert, select, update
+
+from mlmon_dagster.adapters.database.engine import connected
+from mlmon_dagster.adapters.database.schema import PROJECTIONS, audit_head, audit_log
+from mlmon_dagster.errors import TamperedError
+from mlmon_dagster.governance.audit import Entry, Sealed, seal, verify
+from mlmon_dagster.governance.projections import Change, Insert, Remove, Update, apply, replay
+
+R = TypeVar("R")
+
+COPIED = ("at", "actor", "action", "project", "pipeline", "environment", "subject")
+"""Fields of an entry that are also columns, to be searched by."""
+
+
+class DatabaseReading:
+    """See `ports.Reading`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, kind: type[R], **where: Any) -> tuple[R, ...]:
+        table = PROJECTIONS[kind]
+        columns = [table.c[field.name] for field in fields(kind)]  # type: ignore[arg-type]
+        query: Select[Any] = select(*columns)
+        for name, value in where.items():
+            query = query.where(table.c[name].in_(value) if isinstance(value, tuple) else table.c[name] == value)
+        found = [kind(*row) for row in self._connection.execute(query)]
+        return tuple(sorted(found, key=_first_entry))
+
+    def one(self, kind: type[R], id: str) -> R | None:
+        return next(iter(self.find(kind, id=id)), None)
+
+    def entries(self, *, newest: int | None = None, **where: str) -> tuple[Sealed, ...]:
+        query = _lines()
+        for name, value in where.items():
+            query = query.where(audit_log.c[name] == value)
+        query = query.order_by(audit_log.c.seq.desc()).limit(newest)
+        return tuple(reversed([Sealed(*row) for row in self._connection.execute(query)]))
+
+
+class DatabaseTransaction(DatabaseReading):
+    """See `ports.Transaction`; made while the write lock (SQLite) or the head row's lock (Postgres) is held."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        head = connection.execute(select(audit_head.c.seq, audit_head.c.hash).with_for_update()).one()
+        self._seq, self._hash = head.seq, head.hash
+
+    @property
+    def next_seq(self) -> int:
+        return int(self._seq) + 1
+
+    def append(self, entry: Entry) -> Sealed:
+        if entry.seq != self.next_seq:
+            raise ValueError(f"the next entry is {self.next_seq}, not {entry.seq}")
+        for change in apply(entry):
+            self._carry_out(change, entry.seq)
+        sealed = seal(entry, self._hash)
+        copied = {name: getattr(entry, name) for name in COPIED}
+        self._connection.execute(insert(audit_log).values(**_columns(sealed), **copied))
+        self._connection.execute(update(audit_head).values(seq=sealed.seq, hash=sealed.hash))
+        self._seq, self._hash = sealed.seq, sealed.hash
+        return sealed
+
+    def _carry_out(self, change: Change, seq: int) -> None:
+        match change:
+            case Insert(record):
+                self._connection.execute(insert(PROJECTIONS[type(record)]).values(**_values(record)))
+            case Update(kind, id, values):
+                table = PROJECTIONS[kind]
+                self._connection.execute(update(table).where(table.c.id == id).values(seq=seq, **values))
+            case Remove(kind, id):
+                table = PROJECTIONS[kind]
+                self._connection.execute(table.delete().where(table.c.id == id))
+
+
+class DatabaseLedger:
+    """See `ports.Ledger`. Commands queue: threads here, processes at the database's lock."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue = Mutex()
+
+    @contextmanager
+    def read(self) -> Iterator[DatabaseReading]:
+        with connected(self._engine, writes=False) as connection:
+            yield DatabaseReading(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[DatabaseTransaction]:
+        with self._queue, connected(self._engine, writes=True) as connection:
+            yield DatabaseTransaction(connection)
+
+    def lines(self) -> Iterator[Sealed]:
+        with connected(self._engine, writes=False) as connection:
+            yield from _walk(connection)
+
+    def verify(self) -> tuple[int, str]:
+        with connected(self._engine, writes=False) as connection:
+            length, last = verify(_walk(connection))
+            head = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
+            if (head.seq, head.hash) != (length, last):
+                seq = min(length, head.seq) + 1
+                message = f"the audit log ends with entry {length}, but its head says {head.seq}"
+                raise TamperedError(message, seq=seq)
+            self._verify_copies(connection)
+            self._verify_projections(connection)
+        return length, last
+
+    def rebuild(self) -> None:
+        with self._queue, connected(self._engine, writes=True) as connection:
+            DatabaseTransaction(connection)
+            for kind, records in replay(line.entry for line in _walk(connection)).items():
+                connection.execute(PROJECTIONS[kind].delete())
+                if records:
+                    connection.execute(insert(PROJECTIONS[kind]), [_values(record) for record in records.values()])
+
+    def _verify_copies(self, connection: Connection) -> None:
+        columns = [audit_log.c[name] for name in COPIED]
+        query = select(*_lines().selected_columns, *columns).order_by(audit_log.c.seq)
+        for row in connection.execution_options(yield_per=1000).execute(query):
+            entry = Sealed(*row[:4]).entry
+            if entry.seq != row.seq or any(getattr(entry, name) != getattr(row, name) for name in COPIED):
+                message = f"entry {row.seq} of the audit log is filed under words it does not hold"
+                raise TamperedError(message, seq=row.seq)
+
+    def _verify_projections(self, connection: Connection) -> None:
+        reading = DatabaseReading(connection)
+        for kind, recorded in replay(line.entry for line in _walk(connection)).items():
+            kept = {record.id: record for record in reading.find(kind)}
+            for id in sorted({*recorded, *kept}):
+                if recorded.get(id) != kept.get(id):
+                    seq = (recorded.get(id) or kept[id]).seq
+                    message = f"the {kind.__name__.lower()} {id} is not what the audit log says (entry {seq})"
+                    raise TamperedError(message, seq=seq, hint="mlmon audit rebuild writes the tables again")
+
+
+def _first_entry(record: Any) -> int:
+    """Identifiers end in the number of the record's first entry, where they have one."""
+    tail = record.id.rpartition("-")[2]
+    return int(tail) if tail.isdigit() else int(record.seq)
+
+
+def _lines() -> Select[Any]:
+    return select(audit_log.c.seq, audit_log.c.payload, audit_log.c.leaf, audit_log.c.hash)
+
+
+def _walk(connection: Connection) -> Iterator[Sealed]:
+    query = _lines().order_by(audit_log.c.seq)
+    for row in connection.execution_options(yield_per=1000).execute(query):
+        yield Sealed(row.seq, bytes(row.payload), row.leaf, row.hash)
+
+
+def _values(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def _columns(sealed: Sealed) -> dict[str, Any]:
+    return {"seq": sealed.seq, "payload": sealed.payload, "leaf": sealed.leaf, "hash": sealed.hash}

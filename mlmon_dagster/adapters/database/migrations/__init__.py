@@ -1,0 +1,1 @@
+"""Alembic migrations of the database, applied when it is opened."""
