@@ -1,0 +1,1 @@
+"""Models in MLflow: written, verified, registered and loaded; importing this package does not import MLflow."""

@@ -1,0 +1,135 @@
+"""A model as a directory: written as an MLflow model in the skops format, verified, and loaded without MLflow."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmon_dagster.adapters.mlflow.canonical import make_canonical
+from mlmon_dagster.adapters.mlflow.manifest import Manifest, verify
+from mlmon_dagster.adapters.mlflow.signature import ModelInput, conform, read_inputs
+from mlmon_dagster.errors import DataError, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+MODEL = "model.skops"
+PROFILE = "profile.npz"
+EXAMPLE = "input_example.json"
+EXAMPLE_ROWS = 50
+"""Rows of the input example: enough to try a server with."""
+
+SAFE_MODULES = ("sklearn.", "numpy.", "scipy.")
+"""Whose types a pre-trained model may contain; what its own pipeline trained may hold the pipeline's types too."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A verified model in memory."""
+
+    model: Any
+    inputs: tuple[ModelInput, ...]
+
+    def predict(self, frame: "pd.DataFrame") -> "np.ndarray":
+        """One prediction for each row: shape (rows,). `DataError` for missing columns or another shape."""
+        return one_dimensional(self.model.predict(conform(frame, self.inputs)), len(frame))
+
+
+def one_dimensional(predictions: Any, rows: int) -> "np.ndarray":
+    """The predictions as an array of shape (rows,); `DataError` for anything else."""
+    import numpy as np
+
+    array = np.asarray(predictions)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (rows,):
+        raise DataError(f"the model gave predictions of shape {array.shape} for {rows} rows; expected one for each row")
+    return array
+
+
+def write_model(directory: Path, model: Any, example: "pd.DataFrame", profile: bytes) -> Manifest:
+    """Writes a fitted scikit-learn model with signature, input example, reference profile and manifest.
+
+    The signature comes from all rows of `example`, of which the first 50 are kept. The same model gives the same
+    files, so the same digest. Raises `InputError` when the model cannot be kept in the skops format.
+    """
+    import mlflow.sklearn
+    import sklearn
+    import skops
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import Model, infer_signature
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        signature = infer_signature(example, one_dimensional(model.predict(example), len(example)))
+        described = Model(model_uuid="0" * 32, utc_time_created="1970-01-01 00:00:00.000000")
+        try:
+            mlflow.sklearn.save_model(
+                model,
+                directory,
+                mlflow_model=described,
+                signature=signature,
+                input_example=example.head(EXAMPLE_ROWS),
+                serialization_format="skops",
+                skops_trusted_types=unusual_types(model),
+                pip_requirements=[f"scikit-learn=={sklearn.__version__}", f"skops=={skops.__version__}"],
+            )
+        except MlflowException as error:
+            raise InputError(
+                f"the model ({type(model).__name__}) cannot be kept in the skops format: {error.__cause__ or error}",
+                hint="keep functions and classes that the model uses at the top level of an importable module",
+            ) from error
+    make_canonical(directory / MODEL)
+    (directory / PROFILE).write_bytes(profile)
+    described.model_size_bytes = None
+    described.save(directory / "MLmodel")
+    manifest = Manifest.of(directory)
+    manifest.write(directory)
+    return manifest
+
+
+def unusual_types(model: Any) -> list[str]:
+    """Types in the model beyond those that skops trusts by itself: kept with the model, loaded only with its digest."""
+    import skops.io
+
+    try:
+        return sorted(skops.io.get_untrusted_types(data=skops.io.dumps(model)))
+    except Exception as error:  # skops raises whatever the object's own state raises
+        raise InputError(
+            f"the model ({type(model).__name__}) cannot be kept in the skops format: {error}",
+            hint="models are scikit-learn estimators; functions and classes in them stand at the top level of a module",
+        ) from error
+
+
+def load_model(directory: Path, digest: str | None = None) -> LoadedModel:
+    """The model in `directory`, after every file is verified against the manifest and it against `digest`.
+
+    Raises `DataError` for a changed file, `InputError` for a model without signature.
+    """
+    verify(directory, digest)
+    return LoadedModel(load_skops(directory / MODEL, _recorded_types(directory)), read_inputs(directory))
+
+
+def load_skops(file: Path, trusted: Sequence[str]) -> Any:
+    """The object in a skops file that holds no other types than skops' own and the `trusted`; `DataError` otherwise."""
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.load(file, trusted=list(trusted))
+    except UntrustedTypesFoundException as error:
+        raise DataError(f"{file.name} holds types that are not trusted: {error}") from error
+    except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
+        raise DataError(
+            f"{file.name} cannot be loaded: {error}",
+            hint="it needs the library versions in the model's requirements.txt and the modules it was trained with",
+        ) from error
+
+
+def _recorded_types(directory: Path) -> list[str]:
+    import yaml
+
+    declared = yaml.safe_load((directory / "MLmodel").read_text())
+    return declared["flavors"]["sklearn"].get("skops_trusted_types") or []

@@ -1,0 +1,221 @@
+"""Registered model versions in MLflow: each with signature, input example, reference profile, manifest and digest."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmon_dagster.adapters.mlflow.connection import connect, shown, translated
+from mlmon_dagster.adapters.mlflow.manifest import Manifest, verify
+from mlmon_dagster.adapters.mlflow.model_directory import PROFILE, LoadedModel, load_model, write_model
+from mlmon_dagster.adapters.mlflow.pretrained import PretrainedModel, read_example, read_pretrained
+from mlmon_dagster.adapters.mlflow.signature import read_inputs
+from mlmon_dagster.errors import InputError, MissingError
+from mlmon_dagster.ports import ModelVersion
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+
+    from mlmon_dagster.settings import Settings
+
+DIGEST = "mlmon.digest"
+INPUTS = "mlmon.inputs"
+ARTIFACT = "model"
+
+
+@dataclass(frozen=True)
+class MlflowRegistry:
+    """The port `ModelRegistry` over an MLflow database or server.
+
+    `url` is the tracking and registry URI. `artifacts` is where a registry of our own (SQLite) keeps the files;
+    with a server it is `None`: the server says where.
+    """
+
+    url: str
+    artifacts: Path | None = None
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's client, connected at first use."""
+        return connect(self.url)
+
+    def register(
+        self, model: Any, *, name: str, example: "pd.DataFrame", profile: bytes, facts: Mapping[str, str]
+    ) -> ModelVersion:
+        """Registers a fitted model; the same content gives the version that is there.
+
+        `example` holds input rows: the signature is read from all of them, the first 50 are kept. `facts` become
+        tags. Raises `InputError` when the model cannot be kept without pickle.
+        """
+        with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary:
+            directory = Path(temporary) / ARTIFACT
+            manifest = write_model(directory, model, example, profile)
+            with translated(self.url):
+                return self._found(name, manifest.digest) or self._created(name, directory, manifest, facts)
+
+    def register_uri(self, uri: str, *, name: str, profile: bytes, facts: Mapping[str, str]) -> ModelVersion:
+        """Registers a pre-trained model that carries an input example; `InputError` when it has none."""
+        found = self.pretrained(uri)
+        if found.example is None:
+            raise InputError(
+                f"the model at {uri} has no input example, so its input types are unknown",
+                hint="save it with mlflow.sklearn.save_model(..., input_example=frame.head())",
+            )
+        return self.register(
+            found.model, name=name, example=found.example, profile=profile, facts={**facts, "uri": uri}
+        )
+
+    def pretrained(self, uri: str) -> PretrainedModel:
+        """The model behind an MLflow URI (`models:/name/1`, `runs:/id/path`, `s3://...`) or a path."""
+        if "://" not in uri and not uri.startswith(("models:/", "runs:/")):
+            if not Path(uri).exists():
+                raise MissingError(f"there is no model at {uri}")
+            return read_pretrained(Path(uri))
+        import mlflow.artifacts
+
+        with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary, translated(self.url):
+            location = self._location(uri)
+            path = mlflow.artifacts.download_artifacts(location, dst_path=temporary, tracking_uri=self.url)
+            return read_pretrained(Path(path))
+
+    def _location(self, uri: str) -> str:
+        """Where the files are: MLflow itself resolves `models:/` by a global setting only."""
+        if not uri.startswith("models:/"):
+            return uri
+        name, at, alias = uri.removeprefix("models:/").partition("@")
+        if at:
+            return str(self.client.get_model_version_by_alias(name, alias).source)
+        name, _, number = name.rpartition("/")
+        if not number.isdecimal():
+            raise InputError(f"{uri!r} names no version; expected models:/name/1 or models:/name@alias")
+        return str(self.client.get_model_version(name, number).source)
+
+    def version(self, name: str, number: int) -> ModelVersion:
+        """The version; `MissingError` names those that exist."""
+        try:
+            with translated(self.url):
+                return self._version(self.client.get_model_version(name, str(number)))
+        except MissingError:
+            known = ", ".join(str(version.number) for version in self.versions(name)) or "none"
+            raise MissingError(f"there is no version {number} of the model {name} (known: {known})") from None
+
+    def versions(self, name: str) -> Sequence[ModelVersion]:
+        """Every version with a digest, newest first; versions that others registered have none and are left out."""
+        with translated(self.url):
+            found = self._search(f"name = '{_quoted(name)}'")
+        ours = [self._version(version) for version in found if DIGEST in version.tags]
+        return sorted(ours, key=lambda version: version.number, reverse=True)
+
+    def load(self, version: ModelVersion) -> LoadedModel:
+        """The model with `predict(DataFrame)` -> shape (rows,); `DataError` when a file is not what was registered."""
+        with self._files(version) as directory:
+            return load_model(directory, version.digest)
+
+    def export(self, version: ModelVersion, directory: Path) -> None:
+        """Copies the version's verified files to `directory`, which must not exist."""
+        with self._files(version) as verified:
+            shutil.copytree(verified, directory)
+
+    def profile(self, version: ModelVersion) -> bytes:
+        """The reference profile's bytes; `MissingError` when the version has none."""
+        with self._files(version) as directory:
+            if not (directory / PROFILE).is_file():
+                raise MissingError(f"version {version.number} of {version.name} has no reference profile")
+            return (directory / PROFILE).read_bytes()
+
+    def example(self, version: ModelVersion) -> "pd.DataFrame":
+        """The input example, up to 50 rows."""
+        with self._files(version) as directory:
+            return read_example(directory)
+
+    def point(self, version: ModelVersion, environment: str) -> None:
+        """Moves the alias `environment` to this version."""
+        with translated(self.url):
+            self.client.set_registered_model_alias(version.name, environment, str(version.number))
+
+    @contextmanager
+    def _files(self, version: ModelVersion) -> Iterator[Path]:
+        """A private, verified copy of the version's files, for as long as the context lasts."""
+        with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary:
+            with translated(self.url):
+                run = self.client.get_model_version(version.name, str(version.number)).run_id or ""
+                directory = Path(self.client.download_artifacts(run, ARTIFACT, dst_path=temporary))
+            verify(directory, version.digest)
+            yield directory
+
+    def _found(self, name: str, digest: str) -> ModelVersion | None:
+        same = self._search(f"name = '{_quoted(name)}' and tags.`{DIGEST}` = '{digest}'")
+        return min((self._version(version) for version in same), key=lambda version: version.number, default=None)
+
+    def _search(self, query: str) -> list["MlflowVersion"]:
+        found: list[MlflowVersion] = []
+        token = None
+        while page := self.client.search_model_versions(query, page_token=token):
+            found += page
+            token = page.token
+            if not token:
+                break
+        return found
+
+    def _created(self, name: str, directory: Path, manifest: Manifest, facts: Mapping[str, str]) -> ModelVersion:
+        inputs = [column.name for column in read_inputs(directory)]
+        tags = {**facts, DIGEST: manifest.digest, INPUTS: json.dumps(inputs)}
+        run = self.client.create_run(self._experiment(name), tags=dict(facts), run_name=f"register {name}")
+        self.client.log_artifacts(run.info.run_id, str(directory), ARTIFACT)
+        self.client.set_terminated(run.info.run_id)
+        self._ensure_model(name)
+        created = self.client.create_model_version(
+            name, f"{run.info.artifact_uri}/{ARTIFACT}", run.info.run_id, tags=tags
+        )
+        return self._version(created)
+
+    def _experiment(self, name: str) -> str:
+        title = f"mlmon/{name}"
+        found = self.client.get_experiment_by_name(title)
+        if found is None:
+            return self.client.create_experiment(title, self.artifacts.resolve().as_uri() if self.artifacts else None)
+        if found.lifecycle_stage == "deleted":
+            self.client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _ensure_model(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _version(self, version: "MlflowVersion") -> ModelVersion:
+        if DIGEST not in version.tags:
+            raise InputError(
+                f"version {version.version} of {version.name} in MLflow at {shown(self.url)} has no digest",
+                hint=f"register it by a pipeline with `model_registry: {{uri: models:/{version.name}/{version.version}}}`",
+            )
+        return ModelVersion(
+            name=version.name,
+            number=int(version.version),
+            digest=version.tags[DIGEST],
+            uri=f"models:/{version.name}/{version.version}",
+            inputs=tuple(json.loads(version.tags[INPUTS])),
+            created_at=datetime.fromtimestamp(version.creation_timestamp / 1000, timezone.utc),
+        )
+
+
+def open_registry(settings: "Settings") -> MlflowRegistry:
+    """The registry that the settings name; an SQLite registry keeps its files under `settings.home`."""
+    embedded = settings.mlflow_url.startswith("sqlite:")
+    return MlflowRegistry(settings.mlflow_url, settings.home / "mlflow-artifacts" if embedded else None)
+
+
+def _quoted(name: str) -> str:
+    return name.replace("'", "")
