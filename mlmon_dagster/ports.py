@@ -194,6 +194,19 @@ class Judgements(Protocol):
         """Oldest window first."""
         ...
 
+    def after(self, cursor: int, *, limit: int) -> Sequence[tuple[int, Judged]]:
+        """Verdicts recorded after `cursor`, in the order of recording, each with the cursor that follows it."""
+        ...
+
+    def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
+        """(pipeline, environment) -> the newest window the stage judged: one query for all pipelines."""
+        ...
+
+    def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
+        """(pipeline, environment) -> the newest window that the stage judged, for all pipelines in one query."""
+        ...
+
+
 
 R = TypeVar("R")
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, insert, select
 from mlmon_dagster.adapters.database.engine import connected
 from mlmon_dagster.adapters.database.schema import check_results
 from mlmon_dagster.adapters.database.windows import replaced
-from mlmon_dagster.ports import Judged
+from mlmon_dagster.governance.check import Judged
 
 COLUMNS = tuple(check_results.c[name] for name in Judged.__dataclass_fields__)
 
@@ -53,6 +53,27 @@ class DatabaseJudgements:
         with connected(self._engine, writes=False) as connection:
             ordered = query.order_by(table.c.window, table.c.at, table.c.id)
             return [_judged(row) for row in connection.execute(ordered)]
+
+    def after(self, cursor: int, *, limit: int) -> Sequence[tuple[int, Judged]]:
+        query = select(check_results.c.id, *COLUMNS).where(check_results.c.id > cursor)
+        with connected(self._engine, writes=False) as connection:
+            rows = connection.execute(query.order_by(check_results.c.id).limit(limit)).all()
+        return [(row.id, _judged(row)) for row in rows]
+
+    def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
+        table = check_results
+        query = select(table.c.pipeline, table.c.environment, func.max(table.c.window).label("newest"))
+        query = query.where(table.c.stage == stage).group_by(table.c.pipeline, table.c.environment)
+        with connected(self._engine, writes=False) as connection:
+            return {(row.pipeline, row.environment): row.newest for row in connection.execute(query)}
+
+    def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
+        table = check_results
+        query = select(table.c.pipeline, table.c.environment, func.max(table.c.window).label("newest"))
+        query = query.where(table.c.stage == stage, table.c.window != "", table.c.environment != "")
+        with connected(self._engine, writes=False) as connection:
+            grouped = query.group_by(table.c.pipeline, table.c.environment)
+            return {(row.pipeline, row.environment): row.newest for row in connection.execute(grouped)}
 
 
 def _row(judged: Judged) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """The first tables."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -20,15 +22,15 @@ def upgrade() -> None:
         op.execute(sa.text(statement))
 
 
-def _text(name: str, length: int, nullable: bool = False) -> sa.Column:
+def _text(name: str, length: int, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.String(length), nullable=nullable)
 
 
-def _long(name: str) -> sa.Column:
+def _long(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Text(), nullable=False)
 
 
-def _projection(name: str, *columns: sa.Column, indexed: tuple[str, ...]) -> None:
+def _projection(name: str, *columns: sa.Column[Any], indexed: tuple[str, ...]) -> None:
     op.create_table(
         name, sa.Column("id", sa.String(256), primary_key=True), sa.Column("seq", SEQ, nullable=False), *columns
     )
@@ -171,7 +173,7 @@ def _measurements() -> None:
     _measured("check_results", _text("check", 256), _text("verdict", 16), _long("reason"), _long("metrics"), by="check")
 
 
-def _measured(name: str, *columns: sa.Column, by: str) -> None:
+def _measured(name: str, *columns: sa.Column[Any], by: str) -> None:
     op.create_table(
         name,
         sa.Column("id", SEQ, primary_key=True, autoincrement=True),

@@ -1,0 +1,109 @@
+"""The command that puts the version before back."""
+
+from typing import Any
+
+from mlmon_dagster.errors import BlockedError, InputError, MissingError, MlmonError
+from mlmon_dagster.governance.audit import readable
+from mlmon_dagster.governance.deployments import Deployment, rollback_to
+from mlmon_dagster.governance.models import Model
+from mlmon_dagster.governance.roles import MACHINE
+from mlmon_dagster.lifecycle.deployments import fail_deployment, find_deployment, target_name
+from mlmon_dagster.lifecycle.gate import live
+from mlmon_dagster.lifecycle.governance import Act, Governance, acting
+from mlmon_dagster.lifecycle.models import placed
+from mlmon_dagster.pipeline.spec import Pipeline
+from mlmon_dagster.plugins import unknown
+from mlmon_dagster.ports import Placement, Target
+
+
+def roll_back(
+    governance: Governance,
+    pipeline: Pipeline,
+    environment: str,
+    *,
+    settings: Any,
+    reason: str,
+    version: int | None = None,
+    actor: str = MACHINE,
+) -> Deployment:
+    """Puts the version that was live before (or `version`, if it was) back on the target; returns its new deployment.
+
+    A rollback asks for no approval. The version that is live stays so until the other one serves; asking for the
+    version that is live returns its deployment and changes nothing. Raises `DeniedError`, `BlockedError` when there is
+    nothing to go back to, and the target's own error when the version could not be started.
+    """
+    reason = readable(reason, "reason")
+    if not reason:
+        raise InputError("a rollback needs a reason")
+    if environment not in pipeline.environments:
+        raise MissingError(unknown(f"environment of {pipeline.name}", environment, pipeline.environments))
+    with acting(governance, actor, f"rollback:{environment}", pipeline.project) as act:
+        running = live(act.books, pipeline.name, environment)
+        if running is None:
+            raise BlockedError(f"nothing of {pipeline.name} is live in {environment}: there is nothing to roll back")
+        if version == running.version:
+            return running
+        back = _start(act, pipeline, environment, running, version, reason)
+        model = act.books.one(Model, f"{pipeline.name}/{back.version}")
+    placement = Placement(back.id, pipeline.name, environment, placed(model), back.strategy)
+    address = _switch(governance, pipeline, placement, settings, actor)
+    return _finish(governance, pipeline, environment, back, address, reason, actor)
+
+
+def _start(
+    act: Act, pipeline: Pipeline, environment: str, running: Deployment, version: int | None, reason: str
+) -> Deployment:
+    history = act.books.find(Deployment, pipeline=pipeline.name, environment=environment)
+    if any(one.state == "started" for one in history):
+        under_way = ", ".join(one.id for one in history if one.state == "started")
+        raise BlockedError(f"{under_way} is under way in {environment}: wait until it is live or failed")
+    goal = rollback_to(running, history, version)
+    if goal is None:
+        wanted = "no version" if version is None else f"version {version}, which"
+        raise BlockedError(
+            f"there is nothing to roll back to: {wanted} was live in {environment} before version {running.version}"
+        )
+    id = f"deployment-{act.books.next_seq}"
+    data = {
+        "promotion": None,
+        "version": goal.version,
+        "digest": goal.digest,
+        "target": target_name(pipeline, environment),
+        "strategy": "direct",
+        "previous": running.id,
+        "reason": reason,
+    }
+    act.append(
+        "deployment.started", id, data, project=pipeline.project, pipeline=pipeline.name, environment=environment
+    )
+    return find_deployment(act.books, id)
+
+
+def _switch(governance: Governance, pipeline: Pipeline, placement: Placement, settings: Any, actor: str) -> str:
+    target: Target = pipeline.stages.model_deployment.environments[placement.environment].target
+    try:
+        target.start(placement, settings)
+        return target.switch(placement, settings).address
+    except MlmonError as error:
+        fail_deployment(governance, placement.deployment, error.message, actor=actor)
+        raise
+
+
+def _finish(
+    governance: Governance,
+    pipeline: Pipeline,
+    environment: str,
+    back: Deployment,
+    address: str,
+    reason: str,
+    actor: str,
+) -> Deployment:
+    scope = {"project": pipeline.project, "pipeline": pipeline.name, "environment": environment}
+    with acting(governance, actor, f"rollback:{environment}", pipeline.project) as act:
+        running = live(act.books, pipeline.name, environment)
+        if running is not None:
+            data: dict[str, Any] = {"reason": reason, "to": back.version}
+            act.append("deployment.rolled_back", running.id, data, **scope)
+        data = {"address": address, "promotion": None, "supersedes": None}
+        act.append("deployment.succeeded", back.id, data, **scope)
+        return find_deployment(act.books, back.id)
