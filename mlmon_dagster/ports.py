@@ -202,11 +202,6 @@ class Judgements(Protocol):
         """(pipeline, environment) -> the newest window the stage judged: one query for all pipelines."""
         ...
 
-    def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
-        """(pipeline, environment) -> the newest window that the stage judged, for all pipelines in one query."""
-        ...
-
-
 
 R = TypeVar("R")
 

@@ -1,5 +1,7 @@
 """Commands on deployments: open a promotion's gate, and say what became of the deployment."""
 
+from collections.abc import Mapping
+
 from mlmon_dagster.errors import BlockedError, InputError, MissingError
 from mlmon_dagster.governance.audit import readable
 from mlmon_dagster.governance.deployments import Deployment
@@ -21,7 +23,7 @@ def open_promotion(
     """Judges the gate again and starts the promotion's one deployment (`promotion.opened`, `deployment.started`).
 
     `digest` is the model's as the registry has it now. Called again while that deployment is under way, it returns it.
-    Raises `DeniedError`, and `BlockedError` with every condition that is not met.
+    Raises `DeniedError`, and `BlockedError` with every condition that is not met, or while another one is under way.
     """
     with governance.ledger.read() as reading:
         judged = judged_before(governance, find_promotion(reading, promotion))
@@ -31,6 +33,7 @@ def open_promotion(
         _refuse_other_pipeline(declared, asked)
         if not asked.pending:
             return _under_way(books, asked)
+        refuse_under_way(books, asked.pipeline, asked.environment)
         found = verdict(books, governance, declared, asked, judged, digest)
         if not found.open:
             raise closed(asked, found)
@@ -107,6 +110,15 @@ def _start(act: Act, pipeline: Pipeline, asked: Promotion) -> Deployment:
     return find_deployment(act.books, id)
 
 
+def refuse_under_way(books: Reading, pipeline: str, environment: str) -> None:
+    """One deployment at a time: `BlockedError` while another one of the environment is neither live nor failed."""
+    for one in books.find(Deployment, pipeline=pipeline, environment=environment, state="started"):
+        raise BlockedError(
+            f"{one.id} (version {one.version}) is under way in {environment}",
+            hint="run it to its end first: what started it takes it up again",
+        )
+
+
 def _under_way(books: Reading, asked: Promotion) -> Deployment:
     for one in books.find(Deployment, promotion=asked.id, state="started"):
         return one
@@ -131,5 +143,5 @@ def _acting_on(governance: Governance, books: Reading, actor: str, deployment: s
     return Act(books, who, role, governance.now()), one  # type: ignore[arg-type]
 
 
-def _append(act: Act, action: str, one: Deployment, data: dict[str, object]) -> None:
+def _append(act: Act, action: str, one: Deployment, data: Mapping[str, object]) -> None:
     act.append(action, one.id, data, project=one.project, pipeline=one.pipeline, environment=one.environment)

@@ -7,7 +7,7 @@ from mlmon_dagster.governance.audit import readable
 from mlmon_dagster.governance.deployments import Deployment, rollback_to
 from mlmon_dagster.governance.models import Model
 from mlmon_dagster.governance.roles import MACHINE
-from mlmon_dagster.lifecycle.deployments import fail_deployment, find_deployment, target_name
+from mlmon_dagster.lifecycle.deployments import fail_deployment, find_deployment, refuse_under_way, target_name
 from mlmon_dagster.lifecycle.gate import live
 from mlmon_dagster.lifecycle.governance import Act, Governance, acting
 from mlmon_dagster.lifecycle.models import placed
@@ -28,9 +28,10 @@ def roll_back(
 ) -> Deployment:
     """Puts the version that was live before (or `version`, if it was) back on the target; returns its new deployment.
 
-    A rollback asks for no approval. The version that is live stays so until the other one serves; asking for the
-    version that is live returns its deployment and changes nothing. Raises `DeniedError`, `BlockedError` when there is
-    nothing to go back to, and the target's own error when the version could not be started.
+    A rollback asks for no approval; one that was interrupted is taken up again. The version that is live stays so
+    until the other one serves; asking for the version that is live returns its deployment and changes nothing.
+    Raises `DeniedError`, `BlockedError` when there is nothing to go back to or another deployment is under way, and
+    the target's own error when the version could not be started.
     """
     reason = readable(reason, "reason")
     if not reason:
@@ -44,7 +45,7 @@ def roll_back(
         if version == running.version:
             return running
         back = _start(act, pipeline, environment, running, version, reason)
-        model = act.books.one(Model, f"{pipeline.name}/{back.version}")
+        model = act.books.find(Model, pipeline=pipeline.name, number=back.version)[0]
     placement = Placement(back.id, pipeline.name, environment, placed(model), back.strategy)
     address = _switch(governance, pipeline, placement, settings, actor)
     return _finish(governance, pipeline, environment, back, address, reason, actor)
@@ -54,9 +55,10 @@ def _start(
     act: Act, pipeline: Pipeline, environment: str, running: Deployment, version: int | None, reason: str
 ) -> Deployment:
     history = act.books.find(Deployment, pipeline=pipeline.name, environment=environment)
-    if any(one.state == "started" for one in history):
-        under_way = ", ".join(one.id for one in history if one.state == "started")
-        raise BlockedError(f"{under_way} is under way in {environment}: wait until it is live or failed")
+    for one in history:
+        if one.state == "started" and one.promotion is None and version in (None, one.version):
+            return one
+    refuse_under_way(act.books, pipeline.name, environment)
     goal = rollback_to(running, history, version)
     if goal is None:
         wanted = "no version" if version is None else f"version {version}, which"

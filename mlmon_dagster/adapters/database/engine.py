@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -72,6 +72,12 @@ def connected(engine: Engine, *, writes: bool) -> Iterator[Connection]:
             yield connection
     except DBAPIError as error:
         raise explained(error, engine) from error
+
+
+def one_after_another(connection: Connection, key: int) -> None:
+    """Waits on Postgres for other transactions with this key; on SQLite writers follow one another anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def explained(error: DBAPIError, engine: Engine) -> MlmonError:

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine, func, insert, select
 
-from mlmon_dagster.adapters.database.engine import connected
+from mlmon_dagster.adapters.database.engine import connected, one_after_another
 from mlmon_dagster.adapters.database.schema import check_results
 from mlmon_dagster.adapters.database.windows import replaced
 from mlmon_dagster.governance.check import Judged
+
+RECORDING = 7_306_118
+"""Key of Postgres' advisory lock: recorders follow one another, so that no cursor passes a row still to be seen."""
 
 COLUMNS = tuple(check_results.c[name] for name in Judged.__dataclass_fields__)
 
@@ -25,6 +28,7 @@ class DatabaseJudgements:
         if not rows:
             return
         with connected(self._engine, writes=True) as connection:
+            one_after_another(connection, RECORDING)
             for condition in replaced(check_results, rows):
                 connection.execute(check_results.delete().where(condition))
             connection.execute(insert(check_results), rows)
@@ -59,13 +63,6 @@ class DatabaseJudgements:
         with connected(self._engine, writes=False) as connection:
             rows = connection.execute(query.order_by(check_results.c.id).limit(limit)).all()
         return [(row.id, _judged(row)) for row in rows]
-
-    def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
-        table = check_results
-        query = select(table.c.pipeline, table.c.environment, func.max(table.c.window).label("newest"))
-        query = query.where(table.c.stage == stage).group_by(table.c.pipeline, table.c.environment)
-        with connected(self._engine, writes=False) as connection:
-            return {(row.pipeline, row.environment): row.newest for row in connection.execute(query)}
 
     def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
         table = check_results

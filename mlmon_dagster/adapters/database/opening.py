@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from mlmon_dagster.adapters.database.engine import connected, open_engine
+from mlmon_dagster.adapters.database.engine import connected, one_after_another, open_engine
 from mlmon_dagster.adapters.database.judgements import DatabaseJudgements
 from mlmon_dagster.adapters.database.ledger import DatabaseLedger
 from mlmon_dagster.adapters.database.metrics import DatabaseMetrics
@@ -51,8 +51,7 @@ def migrate(connection: Connection) -> None:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+    one_after_another(connection, MIGRATING)
     config = Config()
     config.set_main_option("script_location", "mlmon_dagster.adapters.database:migrations")
     scripts = ScriptDirectory.from_config(config)

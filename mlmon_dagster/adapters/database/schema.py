@@ -215,6 +215,7 @@ metrics = Table(
     Column("at", Moment, nullable=False),
     Index("metrics_stage", "pipeline", "environment", "stage", "window"),
     Index("metrics_name", "pipeline", "environment", "name", "window", "at"),
+    sqlite_autoincrement=True,
 )
 """The empty text stands for no environment and no window, so that both can be compared."""
 
@@ -234,4 +235,6 @@ check_results = Table(
     Column("at", Moment, nullable=False),
     Index("check_results_stage", "pipeline", "environment", "stage", "window"),
     Index("check_results_check", "pipeline", "environment", "check", "window", "at"),
+    sqlite_autoincrement=True,
 )
+"""Identifiers are never used again: who reads on from a cursor misses nothing."""

@@ -184,6 +184,7 @@ def _measured(name: str, *columns: sa.Column[Any], by: str) -> None:
         *columns,
         sa.Column("version", sa.Integer()),
         _text("at", 32),
+        sqlite_autoincrement=True,
     )
     op.create_index(f"{name}_stage", name, ["pipeline", "environment", "stage", "window"])
     op.create_index(f"{name}_{by}", name, ["pipeline", "environment", by, "window", "at"])
