@@ -1,0 +1,1 @@
+"""Channels: how an alert travels to people."""
