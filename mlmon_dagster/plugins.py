@@ -10,7 +10,7 @@ import dataclasses
 import importlib
 import json
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
@@ -110,18 +110,23 @@ class PluginField:
 
 @dataclasses.dataclass(frozen=True)
 class PluginsField:
-    """The annotation for a mapping of named plug-ins: the key names the instance and is the default of `use`."""
+    """The annotation for a mapping of named plug-ins: the key names the instance and is the default of `use`.
+
+    `parse_one` reads one of them from its key and its declaration; by default it is a plug-in and nothing more.
+    """
 
     family: str
+    parse_one: Callable[[str, object], Any] | None = None
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._parse_all)
+        return core_schema.no_info_plain_validator_function(self.parse)
 
-    def _parse_all(self, raw: object) -> Mapping[str, Any]:
+    def parse(self, raw: object) -> Mapping[str, Any]:
+        """All of them, or one `ValidationError` with every mistake."""
         parsed, problems = {}, []
         for key, value in _mapping(self.family, raw).items():
             try:
-                parsed[key] = parse(self.family, value, key)
+                parsed[key] = self.parse_one(key, value) if self.parse_one else parse(self.family, value, key)
             except ValidationError as error:
                 problems += [relocated(problem, key) for problem in error.errors()]
         if problems:

@@ -1,0 +1,1 @@
+"""Drift methods, one file each; the file's name is the name in YAML."""

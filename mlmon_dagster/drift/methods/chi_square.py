@@ -1,0 +1,33 @@
+"""Cramer's V with the chi-square test."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mlmon_dagster.drift.column import Column, Kind
+from mlmon_dagster.drift.method import Measure, shares
+
+
+@dataclass(frozen=True)
+class ChiSquare:
+    """Cramer's V of the table reference/window by category, 0 to 1, with the p-value of the chi-square test.
+
+    Two samples are compared (a contingency table), so a category that only one side has is no division by zero.
+    Source: Cramer, "Mathematical Methods of Statistics", 1946.
+    """
+
+    default_threshold: ClassVar[float] = 0.1
+    unit: ClassVar[str] = "Cramer's V"
+    kinds: ClassVar[tuple[Kind, ...]] = ("categorical", "boolean")
+
+    def measure(self, reference: Column, window: Column) -> Measure:
+        from scipy.special import chdtrc
+
+        p, q = shares(reference, window, 0)
+        n, m = reference.present, window.present
+        pooled = (n * p + m * q) / (n + m)
+        statistic = float(np.sum((n * (p - pooled) ** 2 + m * (q - pooled) ** 2) / pooled))
+        freedom = len(pooled) - 1
+        p_value = float(chdtrc(freedom, statistic)) if freedom else 1.0
+        return Measure(float(np.sqrt(statistic / (n + m))), p_value)

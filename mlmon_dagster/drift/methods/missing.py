@@ -1,0 +1,30 @@
+"""The change of the share of missing values."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mlmon_dagster.drift.column import Column, Kind
+from mlmon_dagster.drift.method import Measure
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Absolute difference of the shares of rows without a usable value (null, NaN or infinite), 0 to 1.
+
+    The p-value is that of the two-proportion z-test with the pooled share.
+    """
+
+    default_threshold: ClassVar[float] = 0.05
+    unit: ClassVar[str] = "share of rows"
+    kinds: ClassVar[tuple[Kind, ...]] = ("numeric", "datetime", "categorical", "boolean")
+
+    def measure(self, reference: Column, window: Column) -> Measure:
+        from scipy.special import erfc
+
+        n, m = reference.rows, window.rows
+        p, q = 1 - reference.present / n, 1 - window.present / m
+        pooled = (n * p + m * q) / (n + m)
+        error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+        return Measure(abs(p - q), float(erfc(abs(p - q) / error / np.sqrt(2))) if error else 1.0)
