@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 WHOLE = "whole"
 """Stands for the window in the store's keys of stages that have none."""
 
+REASON = "reason"
+"""Column of quarantined and refused rows that says why they were set aside."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -31,6 +34,7 @@ class Output:
     digest: str
     """SHA-256 of the Parquet file: the same rows always have the same digest (with the same pyarrow)."""
     rows: int
+    bytes: int
     columns: Mapping[str, str]
     """Name -> Arrow type."""
     inputs: Mapping[str, str]
@@ -70,21 +74,22 @@ class Outputs:
         """Stores the rows, sorted by the columns of `order`, and points the window at them."""
         before = self.output(key, window)
         content = encode(table, order)
-        aside = encode(quarantine, order) if quarantine is not None and quarantine.num_rows else None
+        aside = encode(quarantine, (*order, REASON)) if quarantine is not None and quarantine.num_rows else None
         output = Output(
             key=key,
             window=window,
-            digest=_digest(content),
+            digest=digest_of(content),
             rows=table.num_rows,
+            bytes=len(content),
             columns={column.name: str(column.type) for column in table.schema},
             inputs=dict(inputs),
             quarantined=0 if quarantine is None else quarantine.num_rows,
-            quarantine=None if aside is None else _digest(aside),
+            quarantine=None if aside is None else digest_of(aside),
             facts=dict(facts or {}),
         )
         for encoded in (content, aside):
             if encoded is not None:
-                self.store.put(_file(key, window, _digest(encoded)), encoded)
+                self.store.put(_file(key, window, digest_of(encoded)), encoded)
         self.store.put(_manifest(key, window), _json(asdict(output)))
         if before is not None:
             self._remove_replaced(before, output)
@@ -92,10 +97,10 @@ class Outputs:
         return output
 
     def refuse(self, key: StageKey, window: str | None, rows: "pyarrow.Table", order: tuple[str, ...] = ()) -> str:
-        """Keeps the rows that made a run refuse its window, each with its `reason`; the window's output stays. Digest."""
-        content = encode(rows, order)
+        """Keeps the rows that made a run refuse its window, beside the output, which stays; their digest."""
+        content = encode(rows, (*order, REASON))
         self.store.put(_refused(key, window), content)
-        return _digest(content)
+        return digest_of(content)
 
     def read_refused(self, key: StageKey, window: str | None) -> "pyarrow.Table | None":
         """The rows that made the last run refuse the window, or `None` when the last run wrote it."""
@@ -146,7 +151,7 @@ class Outputs:
 
     def write_document(self, key: StageKey, window: str | None, document: Mapping[str, Any]) -> str:
         """Stores a small JSON document beside the rows, replacing the one before; its digest."""
-        digest = _digest(_json(document))
+        digest = digest_of(_json(document))
         self.store.put(_document(key, window), _json({"digest": digest, "document": document}))
         return digest
 
@@ -156,7 +161,7 @@ class Outputs:
         try:
             stored = json.loads(self.store.get(name))
             document: Mapping[str, Any] = stored["document"]
-            intact = stored["digest"] == _digest(_json(document))
+            intact = stored["digest"] == digest_of(_json(document))
         except MissingError:
             raise self._missing(key, window) from None
         except (ValueError, TypeError, KeyError):
@@ -170,7 +175,7 @@ class Outputs:
 
         name = _file(output.key, output.window, digest)
         content = self.store.get(name)
-        if _digest(content) != digest:
+        if digest_of(content) != digest:
             raise DataError(f"[DIGEST] {name} was changed after it was written", hint=_again(output.key, output.window))
         return pq.read_table(io.BytesIO(content))
 
@@ -240,7 +245,8 @@ def _json(value: Any) -> bytes:
     return text.encode()
 
 
-def _digest(content: bytes) -> str:
+def digest_of(content: bytes) -> str:
+    """SHA-256, as hex."""
     return hashlib.sha256(content).hexdigest()
 
 

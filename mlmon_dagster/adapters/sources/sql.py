@@ -1,0 +1,206 @@
+"""Rows of a database."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from mlmon_dagster.errors import DataError, InputError, MissingError, UnavailableError
+from mlmon_dagster.pipeline.windows import Window
+
+MARGIN = timedelta(days=2)
+"""Rows around the window that are read too: times without a zone may be meant in any."""
+
+if TYPE_CHECKING:
+    import pyarrow
+    from sqlalchemy import URL, Connection, Engine, FromClause, TextClause
+    from sqlalchemy.exc import DBAPIError
+
+
+@dataclass(frozen=True)
+class Sql:
+    """Reads a table or a query of any database that SQLAlchemy knows; the database itself leaves out other windows.
+
+    Example: `{use: sql, url: "${SALES_DATABASE_URL}", table: sales, time: sold_at, key: [id]}`
+    """
+
+    url: Annotated[
+        str, Field(pattern=r"^[a-z][a-z0-9+]*://", description="SQLAlchemy URL; keep passwords in the environment")
+    ]
+    query: Annotated[str | None, Field(description="one SELECT statement")] = None
+    table: Annotated[str | None, Field(description="a table or view, `schema.name` where it needs one")] = None
+
+    def __post_init__(self) -> None:
+        if (self.query is None) == (self.table is None):
+            raise ValueError("sql needs exactly one of `query` and `table`")
+
+    def read(self, directory: Path, time: str | None, window: Window | None) -> "pyarrow.Table":
+        """The rows of the window and of two days around it (zones differ), or all where times have no known format."""
+        import sqlalchemy as sa
+
+        url = self._url(directory)
+        engine = _engine(url)
+        try:
+            with _connected(engine) as connection:
+                self._require_table(connection)
+                return self._rows(connection, time, window)
+        except sa.exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise _unavailable(url, error) from error
+            message = f"{url.render_as_string()} refuses {self._what}: {_first_line(error)}"
+            raise DataError(message, hint="check `query` or `table` of the source") from error
+        finally:
+            engine.dispose()
+
+    @property
+    def _what(self) -> str:
+        return f"table {self.table}" if self.table else "the query"
+
+    def _url(self, directory: Path) -> "URL":
+        """With the driver that is installed (SQLAlchemy 2.1 takes psycopg 3 for a bare `postgresql://`).
+
+        A SQLite file must be there: connecting would make an empty one.
+        """
+        import sqlalchemy as sa
+
+        try:
+            url = sa.make_url(self.url)
+        except sa.exc.ArgumentError as error:
+            raise InputError(
+                "`url` of the sql source is not a database URL", hint="postgresql://user@host/name"
+            ) from error
+        if url.drivername in ("postgres", "postgresql"):
+            return url.set(drivername="postgresql+psycopg2")
+        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+            path = directory / str(url.database)
+            if not path.is_file():
+                raise MissingError(f"there is no database file {path}", hint="check `url` of the source")
+            return url.set(database=str(path))
+        return url
+
+    def _require_table(self, connection: "Connection") -> None:
+        import sqlalchemy as sa
+
+        if self.table is None:
+            return
+        schema, _, name = self.table.rpartition(".")
+        inspector = sa.inspect(connection)
+        known = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+        if name not in known:
+            from mlmon_dagster.plugins import unknown
+
+            raise MissingError(unknown("table", name, tuple(sorted(known)[:30])))
+
+    def _rows(self, connection: "Connection", time: str | None, window: Window | None) -> "pyarrow.Table":
+        import sqlalchemy as sa
+
+        statement = sa.select(sa.text("*")).select_from(self._source)
+        bounds = _bounds(connection, self._source, time, window) if time is not None and window is not None else None
+        if time is not None and bounds is not None:
+            column: sa.ColumnClause[Any] = sa.column(time)
+            statement = statement.where(sa.or_(sa.and_(column >= bounds[0], column < bounds[1]), column.is_(None)))
+        result = connection.execute(statement)
+        return _table(list(result.keys()), result.fetchall())
+
+    @property
+    def _source(self) -> "FromClause | TextClause":
+        """What is selected from; a colon in the user's query stays a colon, no parameter of ours."""
+        import sqlalchemy as sa
+
+        if self.table is not None:
+            schema, _, name = self.table.rpartition(".")
+            return sa.table(name, schema=schema or None)
+        statement = (self.query or "").strip().rstrip(";").replace(":", r"\:")
+        return sa.text(f"({statement}) source")
+
+
+def _engine(url: "URL") -> "Engine":
+    import sqlalchemy as sa
+
+    try:
+        return sa.create_engine(url, poolclass=sa.NullPool)
+    except (sa.exc.ArgumentError, ImportError) as error:
+        message = f"{url.render_as_string()} cannot be opened: {error}"
+        raise InputError(message, hint="install the database's driver, or name another (dialect+driver://)") from error
+
+
+def _connected(engine: "Engine") -> "Connection":
+    import sqlalchemy as sa
+
+    try:
+        return engine.connect()
+    except sa.exc.DBAPIError as error:
+        raise _unavailable(engine.url, error) from error
+
+
+def _unavailable(url: "URL", error: "DBAPIError") -> UnavailableError:
+    """The password is masked in the URL; drivers do not repeat it."""
+    return UnavailableError(
+        f"the database {url.render_as_string()} cannot be reached: {_first_line(error)}",
+        hint="is it running, and may this process connect?",
+    )
+
+
+def _first_line(error: "DBAPIError") -> str:
+    return str(error.orig).strip().splitlines()[0]
+
+
+def _bounds(
+    connection: "Connection", source: "FromClause | TextClause", time: str, window: Window
+) -> tuple[Any, Any] | None:
+    """The window, widened, as values of the kind that the time column holds; `None` when that kind is not clear.
+
+    Oldest and newest value agree on a kind only if every value between them sorts by time.
+    """
+    import sqlalchemy as sa
+
+    column: sa.ColumnClause[Any] = sa.column(time)
+    edges = connection.execute(sa.select(sa.func.min(column), sa.func.max(column)).select_from(source)).one()
+    writers = {_writer(edge) for edge in edges}
+    writer = writers.pop()
+    if writers or writer is None:
+        return None
+    return _WRITERS[writer](window.start - MARGIN), _WRITERS[writer](window.end + MARGIN)
+
+
+_WRITERS: Mapping[str, Callable[[datetime], Any]] = {
+    "aware": lambda moment: moment,
+    "naive": lambda moment: moment.replace(tzinfo=None),
+    "date": lambda moment: moment.date(),
+    "seconds": lambda moment: int(moment.timestamp()),
+    "milliseconds": lambda moment: int(moment.timestamp()) * 1000,
+    "dashed": lambda moment: moment.strftime("%Y-%m-%d"),
+    "compact": lambda moment: moment.strftime("%Y%m%d"),
+}
+"""How a moment is written in a time column, for each kind of value."""
+
+
+def _writer(value: object) -> str | None:
+    if isinstance(value, datetime):
+        return "naive" if value.tzinfo is None else "aware"
+    if isinstance(value, date):
+        return "date"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "seconds" if 10**8 <= value < 10**11 else "milliseconds" if 10**11 <= value < 10**14 else None
+    if isinstance(value, str):
+        dashed, compact = re.match(r"\d{4}-\d\d-\d\d", value), re.match(r"\d{8}(T|$)", value)
+        return "dashed" if dashed else "compact" if compact else None
+    return None
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> "pyarrow.Table":
+    import pyarrow as pa
+
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    arrays = []
+    for name, values in zip(names, columns, strict=True):
+        try:
+            arrays.append(pa.array(values))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            message = f"[SCHEMA] column {name!r} of the database does not hold one type: {error}"
+            raise DataError(message, hint="cast it in `query`") from error
+    return pa.Table.from_arrays(arrays, names=list(names))
