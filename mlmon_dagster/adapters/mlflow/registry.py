@@ -199,7 +199,7 @@ class MlflowRegistry:
         if DIGEST not in version.tags:
             raise InputError(
                 f"version {version.version} of {version.name} in MLflow at {shown(self.url)} has no digest",
-                hint=f"register it by a pipeline with `model_registry: {{uri: models:/{version.name}/{version.version}}}`",
+                hint=f"register it by a pipeline: `model_registry: {{uri: models:/{version.name}/{version.version}}}`",
             )
         return ModelVersion(
             name=version.name,

@@ -1,0 +1,1 @@
+"""The family `target`: where a deployment runs."""

@@ -1,0 +1,94 @@
+"""`mlmon serve`: answers predictions with one registered model version, in the foreground."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlmon_dagster.cli import _output as output
+from mlmon_dagster.errors import InputError
+
+if TYPE_CHECKING:
+    from mlmon_dagster.serving.predictor import Served
+    from mlmon_dagster.settings import Settings
+
+
+@click.command(name="serve")
+@click.option("--model", "name", metavar="NAME", help="A registered model.")
+@click.option("--version", "number", type=click.IntRange(min=1), help="Its version (default: the newest).")
+@click.option(
+    "--model-dir",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A model directory that was exported, instead of a registered model.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes any that is free.")
+@click.option(
+    "--log-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the prediction log (default: serving/<name>/predictions under MLMON_HOME).",
+)
+@output.json_option
+def command(
+    name: str | None,
+    number: int | None,
+    directory: Path | None,
+    host: str,
+    port: int,
+    log_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Answer predictions with a model version until interrupted.
+
+    Every answer carries the record's drift score, every prediction is in the log before it is answered.
+
+    Example: mlmon serve --model house_prices --version 3 --port 8080
+    """
+    if (name is None) == (directory is None):
+        raise InputError("give either --model or --model-dir", hint="mlmon serve --model house_prices --version 3")
+    from mlmon_dagster.settings import read_settings
+
+    settings = read_settings()
+    with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary:
+        place = directory or Path(temporary) / "model"
+        served = _served(place, settings, name, number)
+        logs = log_dir or settings.serving / served.model / "predictions"
+        return _serve(place, served, logs, host, port, as_json)
+
+
+def _served(place: Path, settings: "Settings", name: str | None, number: int | None) -> "Served":
+    from mlmon_dagster.serving.predictor import Served
+
+    if name is None:
+        from mlmon_dagster.adapters.mlflow.manifest import verify
+
+        return Served(place.resolve().name, 0, verify(place).digest)
+    from mlmon_dagster.adapters.mlflow.registry import open_registry
+    from mlmon_dagster.errors import MissingError
+
+    registry = open_registry(settings)
+    versions = registry.versions(name)
+    if not versions:
+        raise MissingError(f"there is no registered model called {name!r}", hint="materialise its model_registry stage")
+    version = versions[0] if number is None else registry.version(name, number)
+    registry.export(version, place)
+    return Served(version.name, version.number, version.digest)
+
+
+def _serve(place: Path, served: "Served", logs: Path, host: str, port: int, as_json: bool) -> int:
+    from mlmon_dagster.serving.server import ServerOptions, serve
+
+    def ready(address: str) -> None:
+        if as_json:
+            output.document({"address": address, "model": served.model, "version": served.version, "log": str(logs)})
+        else:
+            click.echo(f"{served.model} version {served.version} answers at {address}/predict (docs at {address}/docs)")
+            click.echo(f"predictions are logged in {logs}; Ctrl-C ends")
+
+    try:
+        serve(ServerOptions(place, served, logs, host, port), ready)
+    except KeyboardInterrupt:
+        return 0
+    return 0
