@@ -72,6 +72,10 @@ class ModelRegistry(Protocol):
         """Registers a pre-trained model by MLflow URI or path."""
         ...
 
+    def pretrained(self, uri: str) -> Any:
+        """A pre-trained model before it is registered: `.model`, `.inputs` (names) and `.example` (or `None`)."""
+        ...
+
     def version(self, name: str, number: int) -> ModelVersion:
         """Raises `MissingError`, `UnavailableError`."""
         ...
@@ -198,8 +202,20 @@ class Judgements(Protocol):
         """Verdicts recorded after `cursor`, in the order of recording, each with the cursor that follows it."""
         ...
 
+    def newest(self, stage: str) -> Mapping[tuple[str, str], "Newest"]:
+        """(pipeline, environment) -> what the stage judged last: one query for all pipelines."""
+        ...
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest window that a stage judged, and the moment of its last judgement."""
+
+    window: str
+    at: datetime
+
     def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
-        """(pipeline, environment) -> the newest window the stage judged: one query for all pipelines."""
+        """(pipeline, environment) -> the newest window that the stage judged: one query for all pipelines."""
         ...
 
 

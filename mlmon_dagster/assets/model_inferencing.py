@@ -1,0 +1,134 @@
+"""Stage 6: batch inference scores whole windows, real-time inference asks the live server as a client would."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlmon_dagster.assets import batch, endpoint
+from mlmon_dagster.assets.ports import Ports
+from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
+from mlmon_dagster.errors import BlockedError, DataError
+from mlmon_dagster.lifecycle.queries import live_deployment
+from mlmon_dagster.ports import ModelVersion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlmon_dagster.adapters.pipelines import Declared
+
+BATCH_CHECKS: Mapping[str, str] = {"predictions": "Every row of the window has a finite prediction."}
+REALTIME_CHECKS: Mapping[str, str] = {
+    "endpoint": "The live server answers with the version that is recorded as live, at most 1 % of requests fail."
+}
+MAXIMUM_ERROR_RATE = 0.01
+"""Share of failed requests above which the endpoint fails (requirement A3: alarm at 1 %)."""
+
+ROWS = 50
+"""Rows that the live server is asked about."""
+
+
+def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
+    """Scores the window with the version that is live in the environment.
+
+    Raises `BlockedError` when nothing is live or the window has no features.
+    """
+    assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
+    version = _live_version(stage, ports)
+    key = stage.upstream("feature_store")
+    features = stage.outputs.output(key, stage.window.key)
+    if features is None:
+        raise BlockedError(
+            f"window {stage.window.key} has no features", hint=f"materialise {key} for that window first"
+        )
+    rows = stage.outputs.read(key, stage.window.key)
+    scored = batch.score(batch.load(ports.registry, version), rows, batch.carried(stage.pipeline), version.number)
+    output = stage.outputs.write(
+        stage.key,
+        stage.window.key,
+        scored.rows,
+        inputs={"features": features.digest, "model": version.digest},
+        quarantine=scored.quarantine,
+        facts={"version": version.number, "digest": version.digest},
+    )
+    stage.log(f"{output.rows} rows of window {stage.window.key} were scored by version {version.number}")
+    metrics = {"rows": float(output.rows), "rows_quarantined": float(output.quarantined)}
+    metrics |= batch.statistics(scored.rows)
+    return StageResult(
+        output.digest,
+        metrics,
+        (_predictions_check(stage.window.key, output.rows, output.quarantined, metrics),),
+        {"version": version.number, "digest": version.digest},
+    )
+
+
+def run_realtime(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
+    """Sends recorded rows to the live server one by one and measures its answers.
+
+    Raises `BlockedError` when nothing is live; a server that does not answer is a failed check, never a green one.
+    """
+    version = _live_version(stage, ports)
+    target = stage.pipeline.stages.model_deployment.environments[str(stage.key.environment)].target
+    serving = target.live(stage.pipeline.name, stage.key.environment, stage.settings)
+    facts: dict[str, Any] = {"version": version.number, "digest": version.digest}
+    if serving is None or serving.status != "healthy" or serving.digest != version.digest:
+        reason = _unhealthy(serving, version)
+        check = CheckResult("endpoint", "error", reason)
+        return StageResult(version.digest, {"error_rate": 1.0}, (check,), {**facts, "reason": reason})
+    probed = endpoint.probe(serving.address, _rows(stage, ports, version), version.number)
+    check = _endpoint_check(serving.address, probed)
+    return StageResult(version.digest, probed.metrics, (check,), {**facts, "address": serving.address})
+
+
+def _live_version(stage: StageRun, ports: Ports) -> ModelVersion:
+    """The version recorded as live, as the registry knows it; its digest must be the one that was deployed."""
+    live = live_deployment(ports.governance, stage.pipeline.name, str(stage.key.environment))
+    if live is None:
+        raise BlockedError(
+            f"no version of {stage.pipeline.name} is live in {stage.key.environment}",
+            hint=f"materialise {stage.beside('model_deployment')} first",
+        )
+    version = ports.registry.version(stage.pipeline.stages.model_registry.model, live.version)
+    if version.digest != live.digest:
+        raise DataError(
+            f"version {version.number} of {version.name} has digest {version.digest[:12]}, "
+            f"deployed was {live.digest[:12]}",
+            hint="somebody changed the registry behind the audit log; find out who before going on",
+        )
+    return version
+
+
+def _predictions_check(window: str, rows: int, quarantined: int, metrics: Mapping[str, float]) -> CheckResult:
+    invalid = int(metrics.get("predictions.invalid", 0))
+    if not rows:
+        return CheckResult("predictions", "no_data", f"window {window} has no row to score, {quarantined} set aside")
+    reason = f"{invalid} of {rows} predictions are not finite" if invalid else f"{rows} rows have a finite prediction"
+    aside = f", {quarantined} rows were set aside" if quarantined else ""
+    return CheckResult("predictions", "error" if invalid else "ok", reason + aside, {"invalid": float(invalid)})
+
+
+def _endpoint_check(address: str, probed: endpoint.Probed) -> CheckResult:
+    if not probed.asked:
+        return CheckResult("endpoint", "no_data", "there is no recorded row to ask the server about")
+    rate = probed.metrics["error_rate"]
+    reason = f"{probed.asked} requests to {address}, {rate:.1%} failed, p99 {probed.metrics['latency_ms.p99']:.0f} ms"
+    if probed.first_error:
+        reason += f"; the first failure: {probed.first_error}"
+    return CheckResult("endpoint", "ok" if rate <= MAXIMUM_ERROR_RATE else "error", reason, probed.metrics)
+
+
+def _unhealthy(serving: Any, version: ModelVersion) -> str:
+    if serving is None:
+        return f"version {version.number} is recorded as live, but nothing was ever started"
+    if serving.status != "healthy":
+        return f"{serving.address} is {serving.status}: {serving.detail}"
+    return f"{serving.address} serves version {serving.version}, recorded as live is version {version.number}"
+
+
+def _rows(stage: StageRun, ports: Ports, version: ModelVersion) -> "pd.DataFrame":
+    """The newest recorded rows that have all inputs, up to 50; the model's input example where there are none."""
+    key = stage.upstream("feature_store")
+    for name in reversed(stage.outputs.windows(key)):
+        rows: pd.DataFrame = stage.outputs.read(key, name).select(list(version.inputs)).to_pandas().dropna()
+        if len(rows):
+            return rows.tail(ROWS)
+    example: pd.DataFrame = ports.registry.example(version)
+    return example.dropna().head(ROWS)

@@ -1,0 +1,162 @@
+"""Stage 4: trains the model on the reference, or takes one along, and registers it with its reference profile."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlmon_dagster.adapters.tables import columns_of
+from mlmon_dagster.assets import callables
+from mlmon_dagster.assets.ports import Ports
+from mlmon_dagster.assets.reference import read_reference
+from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError, InputError
+from mlmon_dagster.governance.roles import MACHINE
+from mlmon_dagster.lifecycle.models import register_model
+from mlmon_dagster.plugins import unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    from mlmon_dagster.adapters.pipelines import Declared
+
+CHECKS: Mapping[str, str] = {"reference": "The model gives one finite prediction for every row of the reference."}
+"""Check name -> what it says, for every check that the stage always reports."""
+
+PREDICTION = "prediction"
+HOLDOUT = 0.2
+"""Share of the reference, its newest rows, that performance is measured on by a model trained on the rows before."""
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A model, the names of its inputs, and its performance where that is declared."""
+
+    model: Any
+    inputs: tuple[str, ...]
+    performance: Mapping[str, float]
+
+
+def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
+    """Registers the model that the declaration and the reference give; the same again gives the same version.
+
+    Raises `BlockedError` while windows of the reference are missing, `InputError` for a model whose inputs are
+    unknown, `FailedError` with the line where the user's function fails.
+    """
+    conf = stage.pipeline.stages.model_registry
+    table, windows = read_reference(stage)
+    frame = table.to_pandas()
+    fitted = _trained(stage, table, frame) if conf.train else _pretrained(stage, ports, table, frame)
+    predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
+    profile = Profile.of({**columns_of(table, list(fitted.inputs)), PREDICTION: Column.of(PREDICTION, predictions)})
+    facts = {
+        "pipeline": stage.pipeline.name,
+        "reference": f"{windows[0]} to {windows[-1]}",
+        "rows": str(len(frame)),
+        "trained_by": conf.train or str(conf.uri),
+    }
+    version = ports.registry.register(
+        fitted.model, name=conf.model, example=frame[list(fitted.inputs)], profile=profile.to_bytes(), facts=facts
+    )
+    register_model(ports.governance, stage.pipeline, version, actor=MACHINE)
+    stage.log(f"{version.name} version {version.number} has digest {version.digest[:12]}")
+    metrics = {"rows": float(len(frame)), "features": float(len(fitted.inputs)), **fitted.performance}
+    return StageResult(
+        version.digest,
+        metrics,
+        (CheckResult("reference", "ok", f"{len(frame)} rows of {len(windows)} windows have a finite prediction"),),
+        {
+            "model": version.name,
+            "version": version.number,
+            "digest": version.digest,
+            "uri": version.uri,
+            "inputs": list(version.inputs),
+            "reference": facts["reference"],
+        },
+    )
+
+
+def _trained(stage: StageRun, table: "pa.Table", frame: "pd.DataFrame") -> _Fitted:
+    """Trained twice where performance is declared: on the older rows to be measured on the newer, then on all."""
+    train = str(stage.pipeline.stages.model_registry.train)
+    performance: Mapping[str, float] = {}
+    if stage.pipeline.stages.model_monitoring.performance is not None:
+        time = str(stage.pipeline.stages.data_ingestion.source.rows.time)
+        order = frame[time].argsort(kind="stable").to_numpy()
+        older, newer = order[: -_holdout(len(frame))], order[-_holdout(len(frame)) :]
+        model = callables.call(train, stage.directory, frame.iloc[older])
+        performance = _performance(stage, table.take(newer), model, frame.iloc[newer][list(_inputs(model, frame))])
+    model = callables.call(train, stage.directory, frame)
+    return _Fitted(model, _inputs(model, frame), performance)
+
+
+def _pretrained(stage: StageRun, ports: Ports, table: "pa.Table", frame: "pd.DataFrame") -> _Fitted:
+    uri = str(stage.pipeline.stages.model_registry.uri)
+    local = "://" not in uri and not uri.startswith(("models:/", "runs:/"))
+    found = ports.registry.pretrained(str(stage.directory / uri) if local else uri)
+    inputs = _known(found.inputs, frame)
+    performance = _performance(stage, table, found.model, frame[list(inputs)])
+    return _Fitted(found.model, inputs, performance)
+
+
+def _inputs(model: Any, frame: "pd.DataFrame") -> tuple[str, ...]:
+    names = getattr(model, "feature_names_in_", None)
+    if not callable(getattr(model, "predict", None)) or names is None:
+        raise InputError(
+            f"the training function returned {type(model).__name__}, which does not say which columns it takes",
+            hint="return a scikit-learn model that was fitted on a DataFrame, so that it has feature_names_in_",
+        )
+    return _known(tuple(map(str, names)), frame)
+
+
+def _known(names: Sequence[str], frame: "pd.DataFrame") -> tuple[str, ...]:
+    for name in names:
+        if name not in frame.columns:
+            raise InputError(
+                f"the model takes a column that the features do not have: "
+                f"{unknown('column', name, tuple(map(str, frame.columns)))}"
+            )
+    return tuple(names)
+
+
+def _predictions(model: Any, inputs: "pd.DataFrame") -> "np.ndarray":
+    import numpy as np
+
+    predictions = np.asarray(model.predict(inputs)).reshape(len(inputs), -1)
+    if predictions.shape[1] != 1:
+        raise DataError(f"the model gives {predictions.shape[1]} predictions for a row; expected one")
+    flat: np.ndarray = predictions[:, 0]
+    if flat.dtype.kind == "f" and not np.isfinite(flat).all():
+        bad = int((~np.isfinite(flat)).sum())
+        raise DataError(f"the model gives no finite prediction for {bad} of the reference's {len(flat)} rows")
+    return flat
+
+
+def _performance(stage: StageRun, table: "pa.Table", model: Any, inputs: "pd.DataFrame") -> Mapping[str, float]:
+    """`performance.<metric>` on rows that have a label; nothing where performance is not declared."""
+    declared = stage.pipeline.stages.model_monitoring.performance
+    if declared is None:
+        return {}
+    import pyarrow as pa
+
+    from mlmon_dagster.assets.labels import MINIMUM_LABELS, join_labels
+    from mlmon_dagster.drift.performance import measure
+
+    keyed = table.select(list(dict.fromkeys(declared.labels.source.rows.key)))
+    labels, scored = join_labels(
+        stage, declared, keyed.append_column(PREDICTION, pa.array(_predictions(model, inputs)))
+    )
+    if len(labels) < MINIMUM_LABELS:
+        raise InputError(
+            f"{len(labels)} rows of the reference have a label, {MINIMUM_LABELS} are needed to know the model's "
+            f"{declared.metric}",
+            hint="check the labels' `key` and `column`, or choose a longer reference",
+        )
+    return {f"performance.{declared.metric}": measure(declared.metric, labels, scored)}
+
+
+def _holdout(rows: int) -> int:
+    return max(1, round(rows * HOLDOUT))
