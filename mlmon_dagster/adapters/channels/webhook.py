@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -57,7 +58,12 @@ class Webhook:
             failure = f"answered {answer.status_code}"
             if not _worth_another_try(answer):
                 break
-        raise UnavailableError(f"webhook {self.url}: {failure}, the alert was not delivered")
+        raise UnavailableError(f"webhook {_shown(self.url)}: {failure}, the alert was not delivered")
+
+
+def _shown(url: str) -> str:
+    """The server's name only: the path of a webhook is often its secret."""
+    return f"{urlsplit(url).scheme}://{urlsplit(url).hostname}" if "://" in url else url
 
 
 def _worth_another_try(answer: "httpx.Response") -> bool:

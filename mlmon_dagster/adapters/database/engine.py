@@ -7,7 +7,14 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 
 from mlmon_dagster.errors import InputError, MlmonError, UnavailableError
 
@@ -70,7 +77,11 @@ def connected(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     try:
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
             yield connection
-    except DBAPIError as error:
+    except (OperationalError, InterfaceError) as error:
+        raise explained(error, engine) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
         raise explained(error, engine) from error
 
 
@@ -88,7 +99,7 @@ def explained(error: DBAPIError, engine: Engine) -> MlmonError:
         return InputError(f"{engine.url.database} is not a database file (or a damaged one)")
     if "readonly" in lowered or "read-only" in lowered or "unable to open" in lowered:
         return InputError(f"the database {where} cannot be written: {said}")
-    if "no such table" in lowered or "undefinedtable" in type(error.orig).__name__.lower():
+    if "no such table" in lowered:
         return InputError(f"the database {where} is not complete: {said}")
     return UnavailableError(
         f"the database {where} cannot be used: {said.splitlines()[0]}",

@@ -10,6 +10,7 @@ from mlmon_dagster.adapters.database.engine import connected, one_after_another
 from mlmon_dagster.adapters.database.schema import check_results
 from mlmon_dagster.adapters.database.windows import replaced
 from mlmon_dagster.governance.check import Judged
+from mlmon_dagster.ports import Newest
 
 RECORDING = 7_306_118
 """Key of Postgres' advisory lock: recorders follow one another, so that no cursor passes a row still to be seen."""
@@ -63,6 +64,14 @@ class DatabaseJudgements:
         with connected(self._engine, writes=False) as connection:
             rows = connection.execute(query.order_by(check_results.c.id).limit(limit)).all()
         return [(row.id, _judged(row)) for row in rows]
+
+    def newest(self, stage: str) -> Mapping[tuple[str, str], Newest]:
+        table = check_results
+        newest, last = func.max(table.c.window).label("newest"), func.max(table.c.at).label("last")
+        query = select(table.c.pipeline, table.c.environment, newest, last).where(table.c.stage == stage)
+        with connected(self._engine, writes=False) as connection:
+            rows = connection.execute(query.group_by(table.c.pipeline, table.c.environment))
+            return {(row.pipeline, row.environment): Newest(row.newest, row.last) for row in rows}
 
     def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
         table = check_results

@@ -16,6 +16,9 @@ from mlmon_dagster.governance.projections import Change, Insert, Remove, Update,
 
 R = TypeVar("R")
 
+BATCHES = {"yield_per": 1000}
+"""The log is read in batches: it does not have to fit into memory."""
+
 COPIED = ("at", "actor", "action", "project", "pipeline", "environment", "subject")
 """Fields of an entry that are also columns, to be searched by."""
 
@@ -126,7 +129,7 @@ class DatabaseLedger:
     def _verify_copies(self, connection: Connection) -> None:
         columns = [audit_log.c[name] for name in COPIED]
         query = select(*_lines().selected_columns, *columns).order_by(audit_log.c.seq)
-        for row in connection.execution_options(yield_per=1000).execute(query):
+        for row in connection.execute(query, execution_options=BATCHES):
             entry = Sealed(*row[:4]).entry
             if entry.seq != row.seq or any(getattr(entry, name) != getattr(row, name) for name in COPIED):
                 message = f"entry {row.seq} of the audit log is filed under words it does not hold"
@@ -155,7 +158,7 @@ def _lines() -> Select[Any]:
 
 def _walk(connection: Connection) -> Iterator[Sealed]:
     query = _lines().order_by(audit_log.c.seq)
-    for row in connection.execution_options(yield_per=1000).execute(query):
+    for row in connection.execute(query, execution_options=BATCHES):
         yield Sealed(row.seq, bytes(row.payload), row.leaf, row.hash)
 
 

@@ -1,0 +1,48 @@
+"""Fixtures that several folders of tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import postgres
+import pytest
+from governed import Clock, governed
+
+from mlmon_dagster.adapters.database.opening import Database, open_database
+from mlmon_dagster.lifecycle.governance import Governance
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    if postgres.binaries() is None:
+        pytest.skip("no PostgreSQL server binaries (initdb, pg_ctl) are installed")
+    server = postgres.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database in a file."""
+    opened = open_database(f"sqlite:///{tmp_path}/mlmon.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once for each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/mlmon.db"
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    return server.fresh(tmp_path.name)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def governance(database: Database, clock: Clock) -> Governance:
+    """Governance with one or two people for every role."""
+    return governed(database, clock)

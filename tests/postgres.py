@@ -1,0 +1,81 @@
+"""A private PostgreSQL server for tests: started from the installed binaries, stopped by its process id."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server on 127.0.0.1."""
+
+    binaries: Path
+    folder: Path
+    port: int
+    run: dict[str, object]
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql+psycopg2://mlmon@127.0.0.1:{self.port}/{database}"
+
+    def fresh(self, name: str) -> str:
+        """The URL of a new, empty database."""
+        import psycopg2
+
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user="mlmon", dbname="postgres")
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+        connection.close()
+        return self.url(name)
+
+    def stop(self) -> None:
+        command = [self.binaries / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.folder / "data"]
+        subprocess.run(command, check=False, capture_output=True, cwd="/", **self.run)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def binaries() -> Path | None:
+    """The folder of `initdb` and `pg_ctl`, if they are installed."""
+    folders = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin")]
+    found = shutil.which("initdb")
+    folders += [Path(found).resolve().parent] if found else []
+    return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
+
+
+def start() -> Server:
+    """Starts a server; PostgreSQL refuses to run as root, so root becomes another user for it."""
+    found = binaries()
+    assert found is not None
+    folder = Path(tempfile.mkdtemp(prefix="mlmon-postgres-"))
+    run: dict[str, object] = {}
+    if os.geteuid() == 0:
+        user = _other_user()
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        run = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    server = Server(found, folder, _free_port(), run)
+    make = [found / "initdb", "-D", folder / "data", "-U", "mlmon", "--auth=trust", "--encoding=UTF8", "--no-sync"]
+    subprocess.run(make, check=True, capture_output=True, cwd="/", **run)
+    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    serve = [found / "pg_ctl", "start", "-w", "-D", folder / "data", "-l", folder / "log", "-o", options]
+    subprocess.run(serve, check=True, capture_output=True, cwd="/", **run)
+    return server
+
+
+def _other_user() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("tests run as root and there is neither a user postgres nor nobody")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
