@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler
+from pydantic_core import core_schema
 
 from mlmon_dagster.drift.monitor import Monitor, MonitorsField
 from mlmon_dagster.pipeline.source import Source
@@ -243,26 +244,32 @@ class CicdEnforcement:
 
 
 @dataclass(frozen=True)
+class MayBeEmpty:
+    """The annotation of a stage whose keys all have defaults: `model_inferencing:` alone declares them.
+
+    A validator that replaces the null before it is read would leave pydantic's JSON mode, where a list is a tuple.
+    """
+
+    def __get_pydantic_core_schema__(self, stage: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            lambda declared: stage() if declared is None else declared, core_schema.nullable_schema(handler(stage))
+        )
+
+
+@dataclass(frozen=True)
 class Stages:
     """The eight canonical stages; every pipeline has all of them."""
 
     __pydantic_config__ = CONFIG
 
     data_ingestion: DataIngestion
-    data_preparation: DataPreparation
-    feature_store: FeatureStore
+    data_preparation: Annotated[DataPreparation, MayBeEmpty()]
+    feature_store: Annotated[FeatureStore, MayBeEmpty()]
     model_registry: ModelRegistry
     model_deployment: ModelDeployment
-    model_inferencing: ModelInferencing
+    model_inferencing: Annotated[ModelInferencing, MayBeEmpty()]
     model_monitoring: ModelMonitoring
-    cicd_enforcement: CicdEnforcement
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_stage_is_its_defaults(cls, raw: object) -> object:
-        if not isinstance(raw, Mapping):
-            return raw
-        return {name: {} if value is None else value for name, value in raw.items()}
+    cicd_enforcement: Annotated[CicdEnforcement, MayBeEmpty()]
 
     def __post_init__(self) -> None:
         known = self.model_monitoring.check_names
