@@ -214,10 +214,6 @@ class Newest:
     window: str
     at: datetime
 
-    def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
-        """(pipeline, environment) -> the newest window that the stage judged: one query for all pipelines."""
-        ...
-
 
 R = TypeVar("R")
 

@@ -9,7 +9,7 @@ from governed import START
 
 from mlmon_dagster.adapters.database.opening import Database, open_database
 from mlmon_dagster.governance.check import Judged
-from mlmon_dagster.ports import Measured
+from mlmon_dagster.ports import Measured, Newest
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_cursor_misses_nothing_that_is_recorded_again(database: Database) -> N
 def test_the_newest_windows_are_those_of_the_stage(database: Database) -> None:
     other = Judged("prices", "dev", "model_deployment", None, "serving", "ok", "so", {}, 3, START)
     database.judgements.record([judged("2026-01-05", "ok"), judged("2026-01-12", "no_data"), other])
-    assert database.judgements.newest_windows() == {("prices", "dev"): "2026-01-12"}
+    assert database.judgements.newest("model_monitoring") == {("prices", "dev"): Newest("2026-01-12", START)}
 
 
 def test_a_number_that_is_none_survives(database: Database) -> None:

@@ -73,14 +73,6 @@ class DatabaseJudgements:
             rows = connection.execute(query.group_by(table.c.pipeline, table.c.environment))
             return {(row.pipeline, row.environment): Newest(row.newest, row.last) for row in rows}
 
-    def newest_windows(self, stage: str = "model_monitoring") -> Mapping[tuple[str, str], str]:
-        table = check_results
-        query = select(table.c.pipeline, table.c.environment, func.max(table.c.window).label("newest"))
-        query = query.where(table.c.stage == stage, table.c.window != "", table.c.environment != "")
-        with connected(self._engine, writes=False) as connection:
-            grouped = query.group_by(table.c.pipeline, table.c.environment)
-            return {(row.pipeline, row.environment): row.newest for row in connection.execute(grouped)}
-
 
 def _row(judged: Judged) -> dict[str, object]:
     row = {name: getattr(judged, name) for name in Judged.__dataclass_fields__}
