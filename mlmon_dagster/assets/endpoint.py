@@ -30,7 +30,7 @@ def probe(address: str, rows: "pd.DataFrame", version: int) -> Probed:
     errors: list[str] = []
     with httpx.Client(base_url=address, timeout=SECONDS) as client:
         for row in rows.to_dict("records"):
-            record = {name: _plain(value) for name, value in row.items()}
+            record = {str(name): _plain(value) for name, value in row.items()}
             began = time.perf_counter()
             answer = _ask(client, record)
             latencies.append((time.perf_counter() - began) * 1000)

@@ -40,7 +40,8 @@ def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResul
             f"window {stage.window.key} has no features", hint=f"materialise {key} for that window first"
         )
     rows = stage.outputs.read(key, stage.window.key)
-    scored = batch.score(batch.load(ports.registry, version), rows, batch.carried(stage.pipeline), version.number)
+    registry: Any = ports.registry
+    scored = batch.score(batch.load(registry, version), rows, batch.carried(stage.pipeline), version.number)
     output = stage.outputs.write(
         stage.key,
         stage.window.key,

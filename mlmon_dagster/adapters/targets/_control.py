@@ -10,7 +10,8 @@ from typing import Any
 
 from mlmon_dagster.errors import UnavailableError
 
-SECONDS = 10
+SECONDS = 3
+"""How long a server may take to answer; its line is a thread of its own, which waits for nothing."""
 
 
 def control_path(directory: Path) -> Path:

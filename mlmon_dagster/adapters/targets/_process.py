@@ -16,6 +16,8 @@ from mlmon_dagster.errors import FailedError, UnavailableError
 
 START_SECONDS = 60
 STOP_SECONDS = 15
+"""How long a server may take to finish its requests; more than it allows itself."""
+HANGING_SECONDS = 1
 TAIL_LINES = 12
 
 
@@ -91,11 +93,13 @@ class ServerProcess:
         """Lets the server finish its requests and end; a signal, then a hard one, where it does not answer."""
         if not self.running:
             return
+        seconds: float = STOP_SECONDS
         try:
             ask(self.home, "drain")
         except UnavailableError:
             self._signal(signal.SIGTERM)
-        if not self._ended(STOP_SECONDS):
+            seconds = HANGING_SECONDS
+        if not self._ended(seconds):
             self._signal(signal.SIGKILL)
             self._ended(STOP_SECONDS)
         control_path(self.home).unlink(missing_ok=True)

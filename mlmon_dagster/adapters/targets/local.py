@@ -19,7 +19,8 @@ from mlmon_dagster.ports import ModelVersion, Placement, Serving
 from mlmon_dagster.settings import Settings
 
 HOST = "127.0.0.1"
-SECONDS = 5
+SECONDS = 3
+"""How long a server may take to say what it serves."""
 
 
 @dataclass(frozen=True)
