@@ -229,6 +229,10 @@ class Reading(Protocol):
         """The record `id`, if there is one."""
         ...
 
+    def line(self, seq: int) -> Sealed:
+        """The entry with that number; raises `MissingError`."""
+        ...
+
     def entries(self, *, newest: int | None = None, **where: str) -> tuple[Sealed, ...]:
         """Entries of the audit log whose indexed fields equal `where`, oldest first; if given, only the `newest`."""
         ...

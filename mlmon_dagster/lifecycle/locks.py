@@ -1,5 +1,7 @@
 """Commands on locks: hold a stage to its declaration, and let go of it."""
 
+from dataclasses import replace
+
 from mlmon_dagster.errors import BlockedError, InputError, MissingError
 from mlmon_dagster.governance.audit import readable
 from mlmon_dagster.governance.locks import Lock
@@ -40,8 +42,8 @@ def release_lock(governance: Governance, pipeline: Pipeline, stage: str, *, acto
         if known is None:
             raise BlockedError(f"{id} is not locked")
         data = {"stage": stage, "reason": reason}
-        act.append("lock.released", id, data, project=pipeline.project, pipeline=pipeline.name)
-        return known
+        sealed = act.append("lock.released", id, data, project=pipeline.project, pipeline=pipeline.name)
+        return replace(known, seq=sealed.seq)
 
 
 def changed_locks(governance: Governance, pipeline: Pipeline) -> tuple[Lock, ...]:

@@ -1,6 +1,7 @@
 """Commands on members: who holds which role in which project."""
 
 import re
+from dataclasses import replace
 
 from mlmon_dagster.errors import BlockedError, DeniedError, InputError, MissingError
 from mlmon_dagster.governance.roles import ANYWHERE, Member, permit, person
@@ -37,8 +38,8 @@ def revoke_role(governance: Governance, name: str, role: str, *, actor: str, pro
             raise MissingError(f"{name} does not hold the role {role} in {spoken(project)}")
         if (role, project) == ("admin", ANYWHERE) and len(act.books.find(Member, role=role, project=project)) == 1:
             raise BlockedError(f"{name} is the only admin of all projects", hint="make somebody else an admin first")
-        act.append("role.revoked", id, {"name": name, "role": role}, project=project)
-        return known
+        sealed = act.append("role.revoked", id, {"name": name, "role": role}, project=project)
+        return replace(known, seq=sealed.seq)
 
 
 def spoken(project: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Select, insert, select, update
 
 from mlmon_dagster.adapters.database.engine import connected
 from mlmon_dagster.adapters.database.schema import PROJECTIONS, audit_head, audit_log
-from mlmon_dagster.errors import TamperedError
+from mlmon_dagster.errors import MissingError, TamperedError
 from mlmon_dagster.governance.audit import Entry, Sealed, seal, verify
 from mlmon_dagster.governance.projections import Change, Insert, Remove, Update, apply, replay
 
@@ -41,12 +41,19 @@ class DatabaseReading:
     def one(self, kind: type[R], id: str) -> R | None:
         return next(iter(self.find(kind, id=id)), None)
 
+    def line(self, seq: int) -> Sealed:
+        row = self._connection.execute(_lines().where(audit_log.c.seq == seq)).one_or_none()
+        if row is None:
+            raise MissingError(f"the audit log has no entry {seq}")
+        return Sealed(row.seq, bytes(row.payload), row.leaf, row.hash)
+
     def entries(self, *, newest: int | None = None, **where: str) -> tuple[Sealed, ...]:
         query = _lines()
         for name, value in where.items():
             query = query.where(audit_log.c[name] == value)
         query = query.order_by(audit_log.c.seq.desc()).limit(newest)
-        return tuple(reversed([Sealed(*row) for row in self._connection.execute(query)]))
+        found = [Sealed(row.seq, bytes(row.payload), row.leaf, row.hash) for row in self._connection.execute(query)]
+        return tuple(reversed(found))
 
 
 class DatabaseTransaction(DatabaseReading):

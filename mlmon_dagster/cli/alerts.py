@@ -1,0 +1,104 @@
+"""`mlmon alerts`: what failed, who looks after it, and how it ended."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from mlmon_dagster.cli import _context as context
+from mlmon_dagster.cli import _output as output
+
+if TYPE_CHECKING:
+    from mlmon_dagster.governance.alerts import Alert
+
+HELP = """Show open alerts; acknowledge and resolve them.
+
+\b
+Example:
+  mlmon alerts
+  mlmon alerts ack alert-31
+  mlmon alerts resolve alert-31 --reason "the source was repaired"
+
+An open alert closes the gates of its pipeline until it is resolved.
+"""
+
+COLUMNS = ("id", "pipeline", "environment", "check", "state", "windows", "latest", "reason", "raised")
+
+
+@click.group(help=HELP, invoke_without_command=True)
+@click.pass_context
+@output.json_option
+def command(ctx: click.Context, as_json: bool) -> None:
+    if ctx.invoked_subcommand is None:
+        _list(None, as_json=as_json)
+
+
+@command.command("list", help="Open alerts.")
+@click.argument("pipeline", required=False)
+@output.json_option
+def list_(pipeline: str | None, as_json: bool) -> None:
+    _list(pipeline, as_json=as_json)
+
+
+@command.command(help="Every alert there was, newest last.")
+@click.argument("pipeline", required=False)
+@output.json_option
+def history(pipeline: str | None, as_json: bool) -> None:
+    from mlmon_dagster.lifecycle.queries import alerts
+
+    _, governance = context.open_governance()
+    _show(alerts(governance, pipeline), "Alerts", "there was no alert yet", as_json=as_json)
+
+
+@command.command(help="Say that you look after an alert; it still closes gates.")
+@click.argument("alert")
+@context.reason_option(required=False)
+@context.acts
+def ack(alert: str, reason: str, actor: str | None, as_json: bool) -> None:
+    from mlmon_dagster.lifecycle.alerts import acknowledge_alert
+
+    _, governance = context.open_governance()
+    who = context.actor_name(actor)
+    found = acknowledge_alert(governance, alert, actor=who, reason=reason)
+    context.answer(governance, found, f"{found.id} is acknowledged by {found.acknowledged_by}", as_json=as_json)
+
+
+@command.command(help="Say that what an alert told of is over.")
+@click.argument("alert")
+@context.reason_option(required=True)
+@context.acts
+def resolve(alert: str, reason: str, actor: str | None, as_json: bool) -> None:
+    from mlmon_dagster.lifecycle.alerts import resolve_alert
+
+    _, governance = context.open_governance()
+    found = resolve_alert(governance, alert, actor=context.actor_name(actor), reason=reason)
+    context.answer(governance, found, f"{found.id} is resolved by {found.resolved_by}", as_json=as_json)
+
+
+def _list(pipeline: str | None, *, as_json: bool) -> None:
+    from mlmon_dagster.lifecycle.queries import open_alerts
+
+    _, governance = context.open_governance()
+    _show(open_alerts(governance, pipeline), "Open alerts", "no alert is open", as_json=as_json)
+
+
+def _show(found: "Sequence[Alert]", title: str, empty: str, *, as_json: bool) -> None:
+    if as_json:
+        output.document([asdict(alert) for alert in found])
+        return
+    rows = [
+        (
+            alert.id,
+            alert.pipeline,
+            alert.environment,
+            alert.check,
+            alert.state,
+            alert.count,
+            alert.window,
+            alert.reason + (f" (undelivered: {alert.undelivered})" if alert.undelivered else ""),
+            f"{alert.raised_at:%Y-%m-%d %H:%M}",
+        )
+        for alert in found
+    ]
+    output.table(title, COLUMNS, rows, empty=empty)

@@ -1,0 +1,120 @@
+"""`mlmon audit`: the log of every decision, and whether it was left alone."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlmon_dagster.cli import _context as context
+from mlmon_dagster.cli import _output as output
+
+if TYPE_CHECKING:
+    from mlmon_dagster.governance.audit import Sealed
+
+HELP = """Read, verify and export the audit log.
+
+\b
+Example:
+  mlmon audit list house_prices
+  mlmon audit verify
+  mlmon audit export audit.jsonl
+  mlmon audit verify audit.jsonl
+"""
+
+COLUMNS = ("entry", "at", "actor", "role", "action", "subject", "environment", "reason")
+
+
+@click.group(help=HELP)
+def command() -> None:
+    pass
+
+
+@command.command("list", help="The newest entries, newest last.")
+@click.argument("pipeline", required=False)
+@click.option("--limit", type=click.IntRange(min=1, max=10_000), default=50, show_default=True, help="How many.")
+@click.option("--action", help="Only this action, such as promotion.approved.")
+@click.option("--actor", help="Only what this person or machine did.")
+@output.json_option
+def list_(pipeline: str | None, limit: int, action: str | None, actor: str | None, as_json: bool) -> None:
+    _, governance = context.open_governance()
+    where = {"pipeline": pipeline, "action": action, "actor": actor}
+    chosen = {name: value for name, value in where.items() if value is not None}
+    with governance.ledger.read() as reading:
+        lines = reading.entries(newest=limit, **chosen)
+    if as_json:
+        output.document([_document(line) for line in lines])
+        return
+    output.table("Audit log", COLUMNS, [_row(line) for line in lines], empty="the audit log has no such entry")
+
+
+@command.command(help="Check that nothing was changed: the whole log of the database, or an exported FILE.")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@output.json_option
+def verify(file: Path | None, as_json: bool) -> None:
+    from mlmon_dagster.governance.audit import verify as verify_lines
+
+    if file is not None:
+        length, last = verify_lines(_read(file))
+    else:
+        _, governance = context.open_governance()
+        length, last = governance.ledger.verify()
+    if as_json:
+        output.document({"entries": length, "hash": last})
+    else:
+        click.echo(f"{length} entries, unbroken; the last hash is {last}")
+
+
+@command.command(help="Write every entry to FILE, one JSON object a line, to be kept and verified elsewhere.")
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@output.json_option
+def export(file: Path, as_json: bool) -> None:
+    _, governance = context.open_governance()
+    written, last = 0, ""
+    with file.open("w", encoding="utf-8") as sink:
+        for line in governance.ledger.lines():
+            body = {"seq": line.seq, "payload": line.payload.decode(), "leaf": line.leaf, "hash": line.hash}
+            sink.write(json.dumps(body, ensure_ascii=False) + "\n")
+            written, last = line.seq, line.hash
+    if as_json:
+        output.document({"file": str(file), "entries": written, "hash": last})
+    else:
+        click.echo(f"{written} entries written to {file}; the last hash is {last}")
+
+
+@command.command(help="Write the tables that are derived from the log again.")
+@output.json_option
+def rebuild(as_json: bool) -> None:
+    _, governance = context.open_governance()
+    governance.ledger.rebuild()
+    length, last = governance.ledger.verify()
+    if as_json:
+        output.document({"entries": length, "hash": last})
+    else:
+        click.echo(f"rebuilt from {length} entries; the last hash is {last}")
+
+
+def _read(file: Path) -> "list[Sealed]":
+    from mlmon_dagster.errors import InputError
+    from mlmon_dagster.governance.audit import Sealed
+
+    lines = []
+    for number, text in enumerate(file.read_bytes().splitlines(), 1):
+        try:
+            body = json.loads(text)
+            lines.append(Sealed(body["seq"], body["payload"].encode(), body["leaf"], body["hash"]))
+            bytes.fromhex(body["hash"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{file}, line {number}: not a line of an exported audit log") from error
+    return lines
+
+
+def _document(line: "Sealed") -> dict[str, Any]:
+    return {**json.loads(line.payload), "leaf": line.leaf, "hash": line.hash}
+
+
+def _row(line: "Sealed") -> list[Any]:
+    entry = line.entry
+    reason = entry.data.get("reason") or ""
+    moment = f"{entry.at:%Y-%m-%d %H:%M:%S}"
+    return [entry.seq, moment, entry.actor, entry.role, entry.action, entry.subject, entry.environment, reason]

@@ -1,0 +1,44 @@
+"""`mlmon promote`: asks to take a model version into an environment."""
+
+import click
+
+from mlmon_dagster.cli import _context as context
+from mlmon_dagster.settings import ENVIRONMENTS
+
+HELP = """Ask to take a model version into an environment, and show what its gate still needs.
+
+\b
+Example:
+  mlmon promote house_prices --to staging
+  mlmon promote house_prices --to prod --version 3
+
+Without --version it is the version that is live in the environment before (for dev: the newest registered one).
+The promotion is carried out by the pipeline's model_deployment stage once the gate is open. Asking again shows the
+promotion that is pending.
+"""
+
+
+@click.command(help=HELP)
+@click.argument("pipeline")
+@click.option("--to", "environment", type=click.Choice(ENVIRONMENTS), required=True, help="The environment.")
+@click.option("--version", type=click.IntRange(min=1), help="Number of the model version.")
+@context.reason_option(required=False)
+@context.acts
+def command(
+    pipeline: str, environment: str, version: int | None, reason: str, actor: str | None, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from mlmon_dagster.lifecycle.promotions import request_promotion
+    from mlmon_dagster.lifecycle.queries import gate_verdict
+
+    settings, governance = context.open_governance()
+    declared = context.declared_pipeline(settings, pipeline)
+    who = context.actor_name(actor)
+    asked = request_promotion(governance, declared, environment, version, actor=who, reason=reason)
+    verdict = gate_verdict(governance, declared, asked)
+    sentence = f"{asked.id}: version {asked.version} of {pipeline} to {environment}, requested by {asked.requester}"
+    gate = {"open": verdict.open, "conditions": [asdict(condition) for condition in verdict.conditions]}
+    context.answer(governance, asked, sentence, as_json=as_json, gate=gate)
+    if not as_json:
+        context.show_gate(verdict, environment)

@@ -1,0 +1,24 @@
+"""`mlmon reject`: ends a pending promotion."""
+
+import click
+
+from mlmon_dagster.cli import _context as context
+
+HELP = """Reject a pending promotion, or withdraw your own.
+
+\b
+Example:
+  mlmon reject promotion-12 --reason "the error on old houses doubled"
+"""
+
+
+@click.command(help=HELP)
+@click.argument("promotion")
+@context.reason_option(required=True)
+@context.acts
+def command(promotion: str, reason: str, actor: str | None, as_json: bool) -> None:
+    from mlmon_dagster.lifecycle.promotions import reject
+
+    _, governance = context.open_governance()
+    asked = reject(governance, promotion, actor=context.actor_name(actor), reason=reason)
+    context.answer(governance, asked, f"{asked.id} is rejected", as_json=as_json)

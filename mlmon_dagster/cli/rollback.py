@@ -1,0 +1,45 @@
+"""`mlmon rollback`: puts the version before back."""
+
+import click
+
+from mlmon_dagster.cli import _context as context
+from mlmon_dagster.settings import ENVIRONMENTS
+
+HELP = """Put the version that was live before back on its target, at once and without approval.
+
+\b
+Example:
+  mlmon rollback house_prices --environment prod --reason "error rate at 7 %"
+  mlmon rollback house_prices --environment prod --to 2 --reason "known good"
+
+The version that is live goes on serving until the other one does.
+"""
+
+
+@click.command(help=HELP)
+@click.argument("pipeline")
+@click.option("--environment", type=click.Choice(ENVIRONMENTS), required=True, help="The environment.")
+@click.option("--to", "version", type=click.IntRange(min=1), help="Number of the version (default: the one before).")
+@context.reason_option(required=True)
+@context.acts
+def command(
+    pipeline: str, environment: str, version: int | None, reason: str, actor: str | None, as_json: bool
+) -> None:
+    from mlmon_dagster.lifecycle.queries import live_deployment
+    from mlmon_dagster.lifecycle.rollbacks import roll_back
+
+    settings, governance = context.open_governance()
+    declared = context.declared_pipeline(settings, pipeline)
+    before = live_deployment(governance, pipeline, environment)
+    back = roll_back(
+        governance,
+        declared.pipeline,
+        environment,
+        settings=settings,
+        reason=reason,
+        version=version,
+        actor=context.actor_name(actor),
+    )
+    same = before is not None and before.id == back.id
+    sentence = f"version {back.version} of {pipeline} {'is' if same else 'is again'} live in {environment} ({back.id})"
+    context.answer(governance, back, sentence + (": nothing to do" if same else ""), as_json=as_json)
