@@ -70,10 +70,14 @@ def _selected(name: str, expression: str, rows: "pyarrow.Table") -> "pyarrow.Arr
     with connect() as connection:
         connection.register("rows", numbered)
         try:
+            if len(connection.extract_statements(statement)) != 1:
+                raise _cannot(name, f"it is not one expression: {expression}", rows)
             table = connection.sql(statement).to_arrow_table()
-        except (duckdb.Error, AttributeError) as error:
+        except duckdb.Error as error:
             raise _cannot(name, _first_line(error), rows) from error
-    if table.num_rows != rows.num_rows or table.num_columns != 2:
+    if table.num_columns != 2:
+        raise _cannot(name, f"it is not one expression: {expression}", rows)
+    if table.num_rows != rows.num_rows:
         raise _cannot(name, f"it gives {table.num_rows} values for {rows.num_rows} rows", rows)
     return _plain(name, table.column(name).combine_chunks(), rows)
 

@@ -22,7 +22,7 @@ class S3:
     Example: `{use: s3, bucket: acme-sales, prefix: 2014/, region: eu-central-1, time: date}`
     """
 
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="the bucket's name")]
     prefix: Annotated[str, Field(description="key of one object, or the beginning of the keys of several")] = ""
     region: Annotated[str | None, Field(description="default: the process's own (AWS_REGION)")] = None
     endpoint: Annotated[str | None, Field(pattern=r"^https?://", description="of a store that is not Amazon's")] = None

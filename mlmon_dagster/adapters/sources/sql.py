@@ -11,6 +11,7 @@ from pydantic import Field
 
 from mlmon_dagster.errors import DataError, InputError, MissingError, UnavailableError
 from mlmon_dagster.pipeline.windows import Window
+from mlmon_dagster.plugins import unknown
 
 MARGIN = timedelta(days=2)
 """Rows around the window that are read too: times without a zone may be meant in any."""
@@ -87,13 +88,12 @@ class Sql:
 
         if self.table is None:
             return
-        schema, _, name = self.table.rpartition(".")
+        schema, dot, name = self.table.rpartition(".")
         inspector = sa.inspect(connection)
         known = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
         if name not in known:
-            from mlmon_dagster.plugins import unknown
-
-            raise MissingError(unknown("table", name, tuple(sorted(known)[:30])))
+            names = tuple(f"{schema}{dot}{other}" for other in sorted(known)[:30])
+            raise MissingError(unknown("table", self.table, names), hint="check `table` of the source")
 
     def _rows(self, connection: "Connection", time: str | None, window: Window | None) -> "pyarrow.Table":
         import sqlalchemy as sa

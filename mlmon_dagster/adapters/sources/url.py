@@ -1,5 +1,6 @@
 """Rows of files at a URL."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,7 +64,4 @@ def masked(url: str) -> str:
     >>> masked("https://user:secret@example.org/sales.csv?token=secret")
     'https://example.org/sales.csv'
     """
-    from urllib.parse import urlsplit, urlunsplit
-
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return re.sub(r"^([a-z0-9+.-]+://)(?:[^/]*@)?([^?#]*).*", r"\1\2", url)
