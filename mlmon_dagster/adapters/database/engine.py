@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import URL, Engine, create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -32,17 +32,21 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         dialect = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise InputError("MLMON_DATABASE_URL is not a database URL", hint=EXAMPLES) from error
-    if dialect == "postgresql":
-        timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
-        return create_engine(parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=timeout)
+        if dialect == "postgresql":
+            return _postgres(parsed)
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        raise InputError("MLMON_DATABASE_URL is not the URL of a database this can use", hint=EXAMPLES) from error
     if dialect != "sqlite":
         raise InputError(f"MLMON_DATABASE_URL names the database {dialect!r}", hint=EXAMPLES)
     return _sqlite(parsed.database, url)
 
 
 EXAMPLES = "for example sqlite:///.mlmon/mlmon.db or postgresql://user@host/name"
+
+
+def _postgres(url: URL) -> Engine:
+    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
+    return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=timeout)
 
 
 def _sqlite(path: str | None, url: str) -> Engine:

@@ -1,0 +1,110 @@
+"""Channels against real ends: a terminal's standard error, an HTTP server."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from mlmon_dagster import plugins
+from mlmon_dagster.adapters.channels.console import Console
+from mlmon_dagster.adapters.channels.webhook import Webhook
+from mlmon_dagster.errors import UnavailableError
+
+FACTS = {"id": "alert-3", "window": None}
+
+
+@contextmanager
+def server(*codes: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server that answers with these codes in turn, the last one for ever; and what it was sent."""
+    seen: list[dict[str, Any]] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            code = codes[min(len(seen), len(codes) - 1)]
+            seen.append({"path": self.path, "headers": dict(self.headers), "body": json.loads(body)})
+            self.send_response(code)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            return None
+
+    listening = HTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=listening.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.server_port}", seen
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
+
+
+def test_the_console_writes_one_block(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().send("prices: the check inputs failed in dev", "price has drifted", FACTS)
+    assert capsys.readouterr().err == (
+        "ALERT prices: the check inputs failed in dev\n  price has drifted\n  id: alert-3\n"
+    )
+
+
+def test_a_webhook_posts_what_chats_show_and_programs_read() -> None:
+    with server(200) as (url, seen):
+        Webhook(url=f"{url}/hook", headers={"X-Team": "pricing"}).send("failed", "drift", FACTS)
+    assert seen[0]["path"] == "/hook"
+    assert seen[0]["headers"]["X-Team"] == "pricing"
+    assert seen[0]["body"] == {"text": "failed\ndrift", "title": "failed", "body": "drift", "facts": FACTS}
+
+
+def test_a_server_error_is_tried_again() -> None:
+    with server(500, 429, 204) as (url, seen):
+        Webhook(url=url).send("failed", "drift", FACTS)
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize(("code", "attempts"), [(500, 3), (404, 1), (302, 1)])
+def test_what_was_not_taken_is_told_after_bounded_attempts(code: int, attempts: int) -> None:
+    with server(code) as (url, seen), pytest.raises(UnavailableError, match=f"answered {code}"):
+        Webhook(url=url).send("failed", "drift", FACTS)
+    assert len(seen) == attempts
+    assert {one["path"] for one in seen} == {"/"}
+
+
+def test_nobody_listening_is_told() -> None:
+    with pytest.raises(UnavailableError, match="ConnectError"):
+        Webhook(url="http://127.0.0.1:9/hook", timeout_seconds=0.5).send("failed", "drift", FACTS)
+
+
+def test_secrets_come_from_the_environment_and_are_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(200, 401) as (url, seen):
+        monkeypatch.setenv("HOOK", f"{url}/s3cret")
+        monkeypatch.setenv("TOKEN", "t0ken")
+        hook = Webhook(url="${HOOK}", headers={"Authorization": "Bearer ${TOKEN}"})
+        hook.send("failed", "drift", FACTS)
+        with pytest.raises(UnavailableError) as refusal:
+            hook.send("failed", "drift", FACTS)
+        with pytest.raises(UnavailableError) as plain:
+            Webhook(url=f"{url}/s3cret").send("failed", "drift", FACTS)
+    assert seen[0]["path"] == "/s3cret"
+    assert seen[0]["headers"]["Authorization"] == "Bearer t0ken"
+    for told in (repr(hook), str(refusal.value), str(plain.value)):
+        assert "s3cret" not in told
+        assert "t0ken" not in told
+
+
+def test_a_variable_that_is_not_set_is_named() -> None:
+    with pytest.raises(UnavailableError, match="NO_SUCH_HOOK"):
+        Webhook(url="${NO_SUCH_HOOK}").send("failed", "drift", FACTS)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "example.org", "", "ftp://host/x"])
+def test_an_address_that_is_not_http_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        plugins.parse("channel", {"use": "webhook", "url": url})
