@@ -1,0 +1,59 @@
+# make demo | make test are the two commands; the rest is for people who change the code.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint types imports docs wheel bench ui screenshots clean
+
+demo: .venv/.installed
+	@$(BIN)/mlmon demo $(ARGS)
+
+test: .venv/.installed-dev
+	@$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
+
+test-slow: .venv/.installed-dev
+	@$(BIN)/pytest -m slow $(ARGS)
+
+lint: .venv/.installed-dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: .venv/.installed-dev
+	@$(BIN)/mypy
+
+imports: .venv/.installed-dev
+	@$(BIN)/lint-imports
+
+wheel: .venv/.installed-dev
+	@rm -rf dist && $(BIN)/python -m build --wheel --installer uv --outdir dist .
+
+bench: .venv/.installed-dev
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: .venv/.installed-docs
+	@$(BIN)/mkdocs build --strict
+
+ui: .venv/.installed
+	@mkdir -p .mlmon && DAGSTER_HOME=$(CURDIR) $(BIN)/dagster dev --host 127.0.0.1
+
+screenshots: .venv/.installed-browser
+	@$(BIN)/python docs/screenshots.py $(ARGS)
+
+clean:
+	@rm -rf .venv dist site .mlmon .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The pinned versions of constraints.txt; uv where it can be had (ten times faster), else pip.
+INSTALL = $(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check uv \
+	&& $(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.$(1)' \
+	|| $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.$(1)'
+
+.venv/.installed: pyproject.toml constraints.txt
+	@echo "Installing into .venv ..." && $(call INSTALL,) && touch $@
+
+.venv/.installed-dev: pyproject.toml constraints.txt
+	@echo "Installing into .venv ..." && $(call INSTALL,[dev]) && touch $@ .venv/.installed
+
+.venv/.installed-docs: .venv/.installed-dev
+	@$(call INSTALL,[docs]) && touch $@
+
+.venv/.installed-browser: .venv/.installed-dev
+	@$(call INSTALL,[browser]) && touch $@

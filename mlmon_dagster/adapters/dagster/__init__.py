@@ -1,0 +1,1 @@
+"""Dagster's own storage, chosen by the environment: SQLite beside our state, or Postgres."""

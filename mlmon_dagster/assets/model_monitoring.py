@@ -1,0 +1,125 @@
+"""Stage 7: measures a scored window against the reference, judges it, and compares predictions with late labels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlmon_dagster.adapters.pipelines import Declared
+from mlmon_dagster.adapters.tables import columns_of
+from mlmon_dagster.assets.labels import performance_check
+from mlmon_dagster.assets.ports import Ports
+from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.monitor import Drift, Monitor, judge, verdict_of
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import BlockedError
+from mlmon_dagster.lifecycle.outputs import Output
+from mlmon_dagster.pipeline.spec import Pipeline
+from mlmon_dagster.pipeline.stages import BATCH
+from mlmon_dagster.ports import ModelVersion
+
+
+def checks(pipeline: Pipeline) -> Mapping[str, str]:
+    """One check for each monitor, each declared check, and performance where it is declared."""
+    declared = pipeline.stages.model_monitoring
+    texts = {name: f"The window has not drifted from the reference ({_method(m)})." for name, m in declared.monitors.items()}
+    texts |= {name: f"The window's metrics pass `{name}`." for name in declared.checks}
+    if declared.performance:
+        texts["performance"] = f"`{declared.performance.metric}` is as good as on the reference, once labels are there."
+    return texts
+
+
+def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
+    """Judges the window that batch inference scored, with the profile of the version that scored it.
+
+    Raises `BlockedError` when the window was not scored yet, and `MissingError` when the version has no reference
+    profile: without a reference there is no score.
+    """
+    assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
+    scored = stage.outputs.output(stage.beside(BATCH), stage.window.key)
+    if scored is None:
+        raise BlockedError(
+            f"window {stage.window.key} has no predictions in {stage.key.environment}",
+            hint=f"materialise {stage.beside(BATCH)} for that window first",
+        )
+    version = ports.registry.version(stage.pipeline.stages.model_registry.model, int(scored.facts["version"]))
+    profile = Profile.from_bytes(ports.registry.profile(version))
+    rows = stage.outputs.read(stage.beside(BATCH), stage.window.key)
+    window = columns_of(rows, [name for name in rows.column_names if name in profile.columns])
+    found, drifts = _judge_monitors(stage.pipeline, profile, window)
+    metrics = {"rows": float(scored.rows), **_drift_metrics(drifts), **_missing_metrics(window)}
+    performance, measured = performance_check(stage, ports, version, rows)
+    metrics |= measured
+    found += _judge_checks(stage.pipeline, metrics)
+    found += [performance] if performance else []
+    digest = stage.outputs.write_document(stage.key, stage.window.key, _document(scored, version, metrics, found))
+    facts = {
+        "version": version.number,
+        "verdict": verdict_of([check.verdict for check in found]),
+        "drifted": sorted({drift.column for drift in drifts if drift.verdict == "drift"}),
+    }
+    return StageResult(digest, metrics, tuple(found), facts)
+
+
+def _judge_monitors(
+    pipeline: Pipeline, profile: Profile, window: Mapping[str, Column]
+) -> tuple[list[CheckResult], list[Drift]]:
+    found, drifts = [], []
+    for name, monitor in pipeline.stages.model_monitoring.monitors.items():
+        judged = judge(profile, window, monitor)
+        drifts += judged
+        found.append(_monitor_check(name, judged))
+    return found, drifts
+
+
+def _monitor_check(name: str, judged: tuple[Drift, ...]) -> CheckResult:
+    drifted = [drift for drift in judged if drift.verdict != "ok"]
+    measured = {f"drift.{drift.column}.{drift.method}": drift.value for drift in judged if drift.value is not None}
+    table = tuple(
+        {
+            "column": drift.column,
+            "method": drift.method,
+            "value": drift.value,
+            "threshold": drift.threshold,
+            "p_value": drift.p_value,
+            "verdict": drift.verdict,
+            "reason": drift.reason,
+        }
+        for drift in judged
+    )
+    reason = "; ".join(drift.reason for drift in drifted) or f"{len(judged)} columns stay within their thresholds"
+    return CheckResult(name, verdict_of([drift.verdict for drift in judged]), reason, measured, table=table)
+
+
+def _judge_checks(pipeline: Pipeline, metrics: Mapping[str, float]) -> list[CheckResult]:
+    found = []
+    for name, check in pipeline.stages.model_monitoring.checks.items():
+        judgement = check.judge(metrics)
+        found.append(CheckResult(name, judgement.verdict, judgement.reason))
+    return found
+
+
+def _drift_metrics(drifts: list[Drift]) -> dict[str, float]:
+    """`drift.<column>.<method>` for every column, and the share of columns that drifted (requirement X6)."""
+    values = {f"drift.{drift.column}.{drift.method}": drift.value for drift in drifts if drift.value is not None}
+    columns = {drift.column for drift in drifts}
+    drifted = {drift.column for drift in drifts if drift.verdict == "drift"}
+    return values | ({"drifted.share": len(drifted) / len(columns)} if columns else {})
+
+
+def _missing_metrics(window: Mapping[str, Column]) -> dict[str, float]:
+    return {f"missing.{name}": column.missing / column.rows for name, column in window.items() if column.rows}
+
+
+def _document(
+    scored: Output, version: ModelVersion, metrics: Mapping[str, float], found: list[CheckResult]
+) -> dict[str, Any]:
+    return {
+        "predictions": scored.digest,
+        "model": {"name": version.name, "number": version.number, "digest": version.digest},
+        "metrics": {name: value if value == value else None for name, value in metrics.items()},
+        "checks": [{"name": check.name, "verdict": check.verdict, "reason": check.reason} for check in found],
+    }
+
+
+def _method(monitor: Monitor) -> str:
+    return f"{type(monitor.method).__name__.lower()} above {monitor.threshold}"

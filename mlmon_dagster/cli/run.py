@@ -1,0 +1,57 @@
+"""`mlmon run`: materialises stages of a pipeline here and now, in this process, in Dagster's own books."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from mlmon_dagster.cli import _output as output
+
+
+@click.command("run", short_help="Materialise stages of a pipeline here and now.")
+@click.argument("stages", nargs=-1, required=True, metavar="STAGE...")
+@click.option("--window", "windows", multiple=True, metavar="KEY", help="Window to work on, or FIRST..LAST; repeatable.")
+@output.json_option
+def command(stages: tuple[str, ...], windows: tuple[str, ...], as_json: bool) -> int:
+    """Materialise STAGEs, named pipeline/stage or pipeline/environment/stage (a * matches any part).
+
+    \b
+    mlmon run house_prices/data_ingestion --window 2014-11-03
+    mlmon run 'house_prices/dev/*' --window 2014-11-03..2014-12-01
+    mlmon run house_prices/prod/model_deployment
+
+    Runs are recorded in Dagster as if its UI had started them. Exit code 1 when a run or one of its checks failed.
+    """
+    from mlmon_dagster.cli._runner import Runner, open_instance, open_pipelines
+    from mlmon_dagster.settings import read_settings
+
+    settings = read_settings()
+    reports = []
+    with open_instance(settings) as instance:
+        runner = Runner(open_pipelines(stages, settings), settings, instance)
+        selected = runner.select(stages)
+        for first, last in [_range(window) for window in windows] or [(None, None)]:
+            report = runner.run(selected, first, last)
+            reports.append(report)
+            if not as_json:
+                _show(report)
+    if as_json:
+        output.document([asdict(report) for report in reports])
+    return 0 if all(report.green for report in reports) else 1
+
+
+def _range(window: str) -> tuple[str, str | None]:
+    first, dots, last = window.partition("..")
+    return first, last if dots else None
+
+
+def _show(report: Any) -> None:
+    for stage, metadata in report.metadata.items():
+        rows = f", {metadata['dagster/row_count']} rows" if "dagster/row_count" in metadata else ""
+        click.echo(f"{click.style('done', fg='green')}    {stage}{rows}")
+    for check in report.checks:
+        mark = click.style("passed", fg="green") if check.passed else click.style("failed", fg="red")
+        where = f"{check.stage}:{check.name}" + (f" {check.window}" if check.window else "")
+        click.echo(f"{mark}  {where}: {check.reason}")
+    for stage, reason in report.failures.items():
+        click.echo(f"{click.style('failed', fg='red')}  {stage}: {reason}", err=True)

@@ -1,0 +1,1 @@
+"""Dagster resources around the ports: database, object store, MLflow."""

@@ -1,0 +1,42 @@
+"""What watches the outside: schedules for closed windows, sensors for alerts, gates, failed runs and silence.
+
+Every body only reads and asks for runs; what changes state happens in the run. Each is batched: its cost follows what
+changed, not how many pipelines there are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from mlmon_dagster.adapters.pipelines import Declared
+from mlmon_dagster.sensors.alerts import alert_job, alert_sensor
+from mlmon_dagster.sensors.gates import promotion_gate_sensor
+from mlmon_dagster.sensors.heartbeat import heartbeat_sensor
+from mlmon_dagster.sensors.run_failure import failed_run_sensor
+from mlmon_dagster.sensors.windows import window_schedules
+from mlmon_dagster.settings import Settings
+
+
+@dataclass(frozen=True)
+class Automation:
+    """The jobs, sensors and schedules of a code location."""
+
+    jobs: Sequence[dg.JobDefinition]
+    sensors: Sequence[dg.SensorDefinition]
+    schedules: Sequence[dg.ScheduleDefinition]
+
+
+def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suffix: str = "") -> Automation:
+    """Automation for these pipelines; `suffix` keeps names apart where a project has several such sets."""
+    raise_alerts = alert_job(pipelines, suffix)
+    return Automation(
+        jobs=[raise_alerts],
+        sensors=[
+            alert_sensor(pipelines, raise_alerts, suffix),
+            promotion_gate_sensor(pipelines, settings, suffix),
+            failed_run_sensor(pipelines, raise_alerts, suffix),
+            heartbeat_sensor(pipelines, raise_alerts, settings, suffix),
+        ],
+        schedules=window_schedules(pipelines, settings, suffix),
+    )

@@ -1,0 +1,54 @@
+"""Windows through the stages: the same again, empty, thin, and many at once."""
+
+from types import SimpleNamespace
+
+from shop import write_sales
+
+from mlmon_dagster.pipeline.stages import StageKey
+
+DATA = ["shop/data_ingestion", "shop/data_preparation", "shop/feature_store"]
+WATCH = [*DATA, "shop/dev/model_inferencing_batch", "shop/dev/model_monitoring"]
+
+
+def test_running_a_window_again_gives_the_same_digest_in_every_stage(in_dev: SimpleNamespace) -> None:
+    first, again = (in_dev.runner.run(WATCH, "2026-01-06").metadata for _ in range(2))
+    assert {stage: made["digest"] for stage, made in first.items()} == {
+        stage: made["digest"] for stage, made in again.items()
+    }
+
+
+def test_an_empty_window_is_no_data_and_never_green(in_dev: SimpleNamespace) -> None:
+    sales = in_dev.folder / "pipelines" / "shop" / "sales.csv"
+    write_sales(sales, days=6)
+    report = in_dev.runner.run(WATCH, "2026-01-08")
+    assert report.succeeded, report.failures
+    assert not report.green
+    judged = in_dev.governance.judgements.latest("shop", "dev")
+    assert {judged["inputs"].window, judged["inputs"].verdict} == {"2026-01-08", "no_data"}
+
+
+def test_a_thin_window_is_insufficient_and_never_green(in_dev: SimpleNamespace) -> None:
+    write_sales(in_dev.folder / "pipelines" / "shop" / "sales.csv", rows=8)
+    report = in_dev.runner.run(WATCH, "2026-01-07")
+    assert report.succeeded, report.failures
+    assert in_dev.governance.judgements.latest("shop", "dev")["inputs"].verdict == "insufficient"
+
+
+def test_a_backfill_of_many_windows_is_one_run_with_a_verdict_for_each(in_dev: SimpleNamespace) -> None:
+    report = in_dev.runner.run(WATCH, "2026-01-07", "2026-01-10")
+    assert report.succeeded, report.failures
+    judged = {check.window for check in report.checks if check.name == "inputs" and check.window}
+    assert judged == {"2026-01-07", "2026-01-08", "2026-01-09", "2026-01-10"}
+    key = StageKey("shop", "dev", "model_monitoring")
+    assert in_dev.runner.instance.get_materialized_partitions(_asset(key)) >= judged
+
+
+def test_monitoring_without_predictions_says_what_to_do(in_dev: SimpleNamespace) -> None:
+    report = in_dev.runner.run(["shop/dev/model_monitoring"], "2026-01-09")
+    assert "materialise shop/dev/model_inferencing_batch" in report.failures["shop/dev/model_monitoring"]
+
+
+def _asset(key: StageKey) -> object:
+    import dagster as dg
+
+    return dg.AssetKey(key.parts)
