@@ -13,6 +13,7 @@ from mlmon_dagster.pipeline.spec import CallableFeature, FeatureStore
 from mlmon_dagster.plugins import unknown
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow
 
 CHECKS: Mapping[str, str] = {"features": "Every declared feature has values."}
@@ -48,33 +49,33 @@ def compute(rows: "pyarrow.Table", declared: FeatureStore, directory: Path) -> "
     A feature may use those declared before it. What is not finite (a division by zero) is no value. Raises `InputError`
     with the feature's name, what went wrong and the columns that there are.
     """
-    for name, feature in declared.features.items():
-        if name in rows.column_names:
-            raise InputError(f"feature {name!r} has the name of a prepared column", hint="call it something else")
-        column = (
-            _called(name, feature, rows, directory)
-            if isinstance(feature, CallableFeature)
-            else _selected(name, feature, rows)
-        )
-        rows = rows.append_column(name, column)
+    with connect() as connection:
+        for name, feature in declared.features.items():
+            if name in rows.column_names:
+                raise InputError(f"feature {name!r} has the name of a prepared column", hint="call it something else")
+            if isinstance(feature, CallableFeature):
+                column = _called(name, feature, rows, directory)
+            else:
+                column = _selected(connection, name, feature, rows)
+            rows = rows.append_column(name, column)
     return rows
 
 
-def _selected(name: str, expression: str, rows: "pyarrow.Table") -> "pyarrow.Array":
+def _selected(
+    connection: "duckdb.DuckDBPyConnection", name: str, expression: str, rows: "pyarrow.Table"
+) -> "pyarrow.Array":
     """One SQL expression over the rows, computed alone so that what fails is known by name."""
     import duckdb
     import pyarrow as pa
 
-    numbered = rows.append_column("_row", pa.array(range(rows.num_rows), pa.int64()))
+    connection.register("rows", rows.append_column("_row", pa.array(range(rows.num_rows), pa.int64())))
     statement = f"SELECT _row, ({expression}\n) AS {quoted(name)} FROM rows ORDER BY _row"  # noqa: S608 - sandboxed
-    with connect() as connection:
-        connection.register("rows", numbered)
-        try:
-            if len(connection.extract_statements(statement)) != 1:
-                raise _cannot(name, f"it is not one expression: {expression}", rows)
-            table = connection.sql(statement).to_arrow_table()
-        except duckdb.Error as error:
-            raise _cannot(name, _first_line(error), rows) from error
+    try:
+        if len(connection.extract_statements(statement)) != 1:
+            raise _cannot(name, f"it is not one expression: {expression}", rows)
+        table = connection.sql(statement).to_arrow_table()
+    except duckdb.Error as error:
+        raise _cannot(name, _first_line(error), rows) from error
     if table.num_columns != 2:
         raise _cannot(name, f"it is not one expression: {expression}", rows)
     if table.num_rows != rows.num_rows:

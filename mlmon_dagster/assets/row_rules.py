@@ -72,7 +72,10 @@ def _broken_rules(
 def _text(column: str, check: str, value: Any) -> str:
     if check == "not_nullable":
         return f"{column} {WORDS[check]}"
-    return f"{column}: {value!s:.40} {WORDS.get(check, check)}"
+    shown = (
+        int(value) if isinstance(value, float) and value.is_integer() else value
+    )  # pandera mixes columns into floats
+    return f"{column}: {shown!s:.40} {WORDS.get(check, check)}"
 
 
 def _frame(table: "pyarrow.Table") -> "pandas.DataFrame":

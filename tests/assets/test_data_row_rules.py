@@ -42,6 +42,14 @@ def test_a_value_of_the_wrong_type_is_not_also_missing() -> None:
     assert reasons([1.0, float("inf")], type="float") == [None, "x: inf is not a float"]
 
 
+def test_whole_numbers_are_told_as_such_whatever_the_other_columns_hold() -> None:
+    table = pa.table({"a": [0], "b": [0.5]})
+    schema = {name: ColumnRule(type=kind, minimum=1) for name, kind in (("a", "integer"), ("b", "float"))}  # type: ignore[arg-type]
+    assert check_rows(table, schema).reasons.to_pylist() == [
+        "a: 0 is below the minimum 1; b: 0.5 is below the minimum 1"
+    ]
+
+
 def test_one_of_names_the_values() -> None:
     assert reasons(["a", "c"], type="string", one_of=("a", "b")) == [None, "x: c is not one of a, b"]
     assert reasons([True, False], type="boolean", one_of=(True,)) == [None, "x: False is not one of True"]
