@@ -27,7 +27,8 @@ def acts(command: F) -> F:
 
 def reason_option(required: bool) -> Callable[[F], F]:
     """`--reason`, recorded in the audit log."""
-    return click.option("--reason", required=required, default=None if required else "", help="Why; recorded.")
+    missing = {"required": True} if required else {"default": ""}
+    return click.option("--reason", help="Why; recorded.", **missing)  # type: ignore[arg-type]
 
 
 def open_governance() -> "tuple[Settings, Governance]":

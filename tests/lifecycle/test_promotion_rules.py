@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from governed import CAST, CHECKS, Clock, Declared, changed, declared, governed, judge, version
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -214,8 +214,9 @@ class Office(RuleBasedStateMachine):
                 assert line.entry.role
 
 
-def run(examples: int, steps: int) -> None:
+def run(examples: int, steps: int, *, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
     chosen = settings(
+        phases=phases,
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
@@ -253,4 +254,4 @@ def test_a_missing_guard_is_found(monkeypatch: pytest.MonkeyPatch, module: Any, 
     if hasattr(gates, name):
         monkeypatch.setattr(gates, name, without)
     with pytest.raises(AssertionError):
-        run(500, 40)
+        run(500, 40, phases=(Phase.generate,))

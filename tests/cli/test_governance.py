@@ -1,0 +1,291 @@
+"""The commands of governance as a person meets them: answers, receipts, exit codes."""
+
+import io
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from governed import version
+
+from mlmon_dagster.adapters.database.opening import open_database
+from mlmon_dagster.cli import main
+from mlmon_dagster.governance.roles import MACHINE
+from mlmon_dagster.lifecycle.alerts import raise_alert
+from mlmon_dagster.lifecycle.deployments import finish_deployment, open_promotion
+from mlmon_dagster.lifecycle.governance import Governance
+from mlmon_dagster.lifecycle.models import register_model
+
+PIPELINE = """
+pipeline: prices
+project: pricing
+owner: team:pricing
+windows: weekly
+stages:
+  data_ingestion: {source: {use: file, path: sales.csv, time: date, key: [id]}}
+  data_preparation: {}
+  feature_store: {}
+  model_registry: {model: prices, train: "prices.model:train", reference: {until: 2014-11-01}}
+  model_deployment:
+    dev: {target: local}
+    staging: {target: local}
+    prod: {target: local}
+  model_inferencing: {}
+  model_monitoring:
+    monitors: {inputs: {use: auto, columns: all}}
+    channels: [console]
+  cicd_enforcement: {}
+"""
+
+CAST = {"mia": "ml_engineer", "pia": "production_team", "sue": "model_sponsor", "max": "monitoring_team"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Office:
+    """A folder with one pipeline, and `mlmon` in it."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str, encoding: str = "utf-8", **environ: str) -> Answer:
+        """Runs the command in this process, as the console script does; a traceback would fail the test."""
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["mlmon", *arguments])
+            for name in ("MLMON_ACTOR", "MLMON_HOME", "MLMON_PIPELINES", "MLMON_DATABASE_URL"):
+                patch.delenv(name, raising=False)
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as left:
+                main()
+        return Answer(int(left.value.code or 0), _text(out), _text(err))
+
+    @property
+    def governance(self) -> Governance:
+        from datetime import datetime, timezone
+
+        database = open_database(f"sqlite:///{self.folder}/.mlmon/mlmon.db")
+        return Governance(database.ledger, database.judgements, database.metrics, lambda: datetime.now(timezone.utc))
+
+    @property
+    def declared(self) -> Any:
+        from mlmon_dagster.adapters.pipelines import load_pipelines
+
+        return next(iter(load_pipelines(self.folder / "pipelines", {})))
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    assert isinstance(stream.buffer, io.BytesIO)
+    return stream.buffer.getvalue().decode(stream.encoding)
+
+
+@pytest.fixture
+def mlmon(tmp_path: Path) -> Office:
+    folder = tmp_path / "pipelines" / "prices"
+    folder.mkdir(parents=True)
+    (folder / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
+    return Office(tmp_path)
+
+
+@pytest.fixture
+def staffed(mlmon: Office) -> Office:
+    """With an admin, the cast, and version 1 registered."""
+    from mlmon_dagster.lifecycle.members import grant_role
+
+    governance = mlmon.governance
+    grant_role(governance, "root", "admin", actor="root")
+    for name, role in CAST.items():
+        grant_role(governance, name, role, actor="root")
+    register_model(governance, mlmon.declared.pipeline, version(1), actor=MACHINE)
+    return mlmon
+
+
+def live(office: Office, environment: str) -> None:
+    """Version 1 is asked for by Mia, and the machine carries it out."""
+    asked = office("promote", "prices", "--to", environment, "--as", "mia", "--json").document["id"]
+    started = open_promotion(office.governance, office.declared, asked)
+    finish_deployment(office.governance, started.id, "http://127.0.0.1:9")
+
+
+def test_the_first_admin_and_the_members(mlmon: Office) -> None:
+    assert "nobody has a role yet" in mlmon("members", "list").out
+    assert mlmon("members", "grant", "ann", "ml_engineer", "--as", "ann").code == 3
+    first = mlmon("members", "grant", "ann", "admin", "--as", "ann")
+    assert first.code == 0
+    assert "receipt: entry 1, hash " in first.out
+    assert mlmon("members", "grant", "bob", "production_team", "--project", "pricing", MLMON_ACTOR="ann").code == 0
+    assert [one["name"] for one in mlmon("members", "list", "--json").document] == ["ann", "bob"]
+    revoked = mlmon("members", "revoke", "bob", "production_team", "--project", "pricing", "--as", "ann", "--json")
+    assert revoked.document["receipt"]["seq"] == 3
+
+
+def test_promote_shows_the_gate_and_who_can_open_it(staffed: Office) -> None:
+    live(staffed, "dev")
+    asked = staffed("promote", "prices", "--to", "staging", "--as", "mia")
+    assert asked.code == 0
+    assert "✓ live in dev" in asked.out
+    assert "✗ check inputs: was never judged → model_monitoring of dev" in asked.out
+    assert "✗ approvals: 0 of 1 → production_team or model_sponsor or admin, other than mia" in asked.out
+    assert "receipt: entry" in asked.out
+
+
+def test_a_plain_terminal_gets_plain_letters(staffed: Office) -> None:
+    asked = staffed("promote", "prices", "--to", "dev", "--as", "mia", encoding="ascii")
+    assert asked.code == 0
+    assert "yes unchanged" in asked.out
+    assert asked.out.isascii()
+
+
+def test_an_approval_completes_a_promotion(staffed: Office) -> None:
+    live(staffed, "dev")
+    asked = staffed("promote", "prices", "--to", "staging", "--as", "mia", "--json").document
+    assert staffed("approve", asked["id"], "--as", "mia").code == 3
+    approved = staffed("approve", asked["id"], "--as", "pia", "--reason", "reviewed", "--json").document
+    assert approved["state"] == "approved"
+    assert approved["gate"]["open"] is False
+    assert staffed("reject", asked["id"], "--as", "sue", "--reason", "not yet").code == 0
+    assert staffed("approve", asked["id"], "--as", "sue").code == 4
+
+
+def test_deployments_show_what_is_live_and_what_its_target_says(staffed: Office) -> None:
+    assert staffed("deployments").out.strip() == "nothing is deployed yet"
+    live(staffed, "dev")
+    found = staffed("deployments", "prices", "--json").document
+    assert [(one["environment"], one["version"], one["state"]) for one in found] == [("dev", 1, "live")]
+    assert found[0]["health"] == "nothing serves"
+    assert "nothing serves" in staffed("deployments").out
+
+
+def test_a_rollback_without_anything_behind_it_is_blocked(staffed: Office) -> None:
+    live(staffed, "dev")
+    refused = staffed("rollback", "prices", "--environment", "dev", "--reason", "errors", "--as", "mia")
+    assert refused.code == 4
+    assert "nothing to roll back to" in refused.err
+    same = staffed("rollback", "prices", "--environment", "dev", "--to", "1", "--reason", "errors", "--as", "mia")
+    assert same.code == 0
+    assert "nothing to do" in same.out
+
+
+def test_alerts_are_listed_acknowledged_and_resolved(staffed: Office) -> None:
+    assert staffed("alerts").out.strip() == "no alert is open"
+    alert = raise_alert(
+        staffed.governance, staffed.declared.pipeline, "dev", "inputs", window="2014-11-03", reason="drift"
+    )
+    assert [one["id"] for one in staffed("alerts", "--json").document] == [alert.id]
+    assert staffed("alerts", "resolve", alert.id, "--reason", "mine", "--as", "mia").code == 3
+    assert staffed("alerts", "ack", alert.id, "--as", "max").code == 0
+    assert staffed("alerts", "resolve", alert.id, "--as", "max").code == 2
+    assert staffed("alerts", "resolve", alert.id, "--reason", "repaired", "--as", "max").code == 0
+    assert staffed("alerts", "list", "--json").document == []
+    assert [one["state"] for one in staffed("alerts", "history", "--json").document] == ["resolved"]
+
+
+def test_locks_are_set_and_released(staffed: Office) -> None:
+    assert staffed("lock", "prices", "model_registry", "--as", "mia").code == 3
+    assert staffed("lock", "prices", "model_registry", "--as", "pia").code == 0
+    assert staffed("unlock", "prices", "model_registry", "--as", "pia").code == 2
+    assert staffed("unlock", "prices", "model_registry", "--as", "pia", "--reason", "agreed").code == 0
+    assert staffed("unlock", "prices", "model_registry", "--as", "pia", "--reason", "agreed").code == 4
+    assert "did you mean model_registry" in staffed("lock", "prices", "model_registri", "--as", "pia").err
+
+
+def test_the_audit_log_is_listed_exported_and_verified(staffed: Office, tmp_path: Path) -> None:
+    listed = staffed("audit", "list", "--action", "role.granted", "--limit", "2", "--json").document
+    assert [one["data"]["name"] for one in listed] == ["sue", "max"]
+    exported = staffed("audit", "export", "log.jsonl", "--json").document
+    verified = staffed("audit", "verify", "--json").document
+    assert exported["hash"] == verified["hash"]
+    assert staffed("audit", "verify", "log.jsonl", "--json").document == verified
+    assert staffed("audit", "rebuild", "--json").document == verified
+    lines = (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "cut.jsonl").write_text("\n".join(lines[:2] + lines[3:]), encoding="utf-8")
+    cut = staffed("audit", "verify", "cut.jsonl")
+    assert cut.code == 1
+    assert "entry 3" in cut.err
+    (tmp_path / "other.txt").write_bytes(b"\xff\xfe{}")
+    assert staffed("audit", "verify", "other.txt").code == 2
+
+
+def test_a_tampered_database_is_found(staffed: Office, tmp_path: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / ".mlmon" / "mlmon.db") as connection:
+        connection.execute("UPDATE members SET role = 'admin' WHERE name = 'mia'")
+    connection.close()
+    found = staffed("audit", "verify")
+    assert found.code == 1
+    assert "mia" in found.err
+
+
+NONSENSE = {
+    "no arguments": ((), 2),
+    "an environment that is none": (("promote", "prices", "--to", "qa"), 2),
+    "an environment in capitals": (("promote", "prices", "--to", "PROD"), 2),
+    "a version that is no number": (("promote", "prices", "--to", "dev", "--version", "latest"), 2),
+    "a version below one": (("promote", "prices", "--to", "dev", "--version", "0"), 2),
+    "a version nobody registered": (("promote", "prices", "--to", "dev", "--version", "9", "--as", "mia"), 2),
+    "a pipeline that is none": (("promote", "pricess", "--to", "dev", "--as", "mia"), 2),
+    "an actor who is nobody": (("promote", "prices", "--to", "dev", "--as", "eve"), 3),
+    "an actor who is a machine": (("promote", "prices", "--to", "dev", "--as", "machine:dagster"), 2),
+    "an actor with a line in the name": (("promote", "prices", "--to", "dev", "--as", "mia\nroot"), 2),
+    "an actor without a name": (("promote", "prices", "--to", "dev", "--as", "  "), 2),
+    "a reason that garbles terminals": (("promote", "prices", "--to", "dev", "--as", "mia", "--reason", "\x1b[2J"), 2),
+    "a reason without end": (("promote", "prices", "--to", "dev", "--as", "mia", "--reason", "x" * 5000), 2),
+    "nothing live before": (("promote", "prices", "--to", "staging", "--as", "mia"), 4),
+    "a promotion that is none": (("approve", "promotion-999", "--as", "pia"), 2),
+    "a rejection without a reason": (("reject", "promotion-1", "--as", "pia"), 2),
+    "an alert that is none": (("alerts", "ack", "alert-9", "--as", "max"), 2),
+    "a limit of nothing": (("audit", "list", "--limit", "0"), 2),
+    "a file that is not there": (("audit", "verify", "nowhere.jsonl"), 2),
+    "a role that is none": (("members", "grant", "bob", "boss", "--as", "root"), 2),
+    "a stage that is none": (("lock", "prices", "monitoring", "--as", "pia"), 2),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code"), NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_is_refused_in_a_sentence_and_changes_nothing(
+    staffed: Office, arguments: tuple[str, ...], code: int
+) -> None:
+    before = staffed.governance.ledger.verify()
+    answer = staffed(*arguments)
+    assert answer.code == code, answer.err
+    assert staffed.governance.ledger.verify() == before
+
+
+def test_a_refusal_is_a_document_with_json(staffed: Office) -> None:
+    refused = staffed("promote", "prices", "--to", "dev", "--as", "eve", "--json")
+    body = json.loads(refused.err)
+    assert body["error"] == "DeniedError"
+    assert "ml_engineer" in body["message"]
+
+
+def test_a_database_that_cannot_be_reached_is_5(staffed: Office) -> None:
+    answer = staffed("alerts", MLMON_DATABASE_URL="postgresql://mlmon:hunter2@127.0.0.1:1/mlmon")
+    assert answer.code == 5
+    assert "hunter2" not in answer.err
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["promote", "approve", "reject", "rollback", "deployments", "alerts", "audit", "members", "lock", "unlock"],
+)
+def test_help_has_an_example(mlmon: Office, name: str) -> None:
+    told = mlmon(name, "--help")
+    assert told.code == 0
+    assert f"mlmon {name} " in told.out or f"mlmon {name}\n" in told.out
+    assert "Example:" in told.out
