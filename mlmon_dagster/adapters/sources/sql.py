@@ -18,7 +18,7 @@ MARGIN = timedelta(days=2)
 
 if TYPE_CHECKING:
     import pyarrow
-    from sqlalchemy import URL, Connection, Engine, FromClause, TextClause
+    from sqlalchemy import URL, ColumnClause, ColumnElement, Connection, Engine, FromClause, TextClause
     from sqlalchemy.exc import DBAPIError
 
 
@@ -99,10 +99,8 @@ class Sql:
         import sqlalchemy as sa
 
         statement = sa.select(sa.text("*")).select_from(self._source)
-        bounds = _bounds(connection, self._source, time, window) if time is not None and window is not None else None
-        if time is not None and bounds is not None:
-            column: sa.ColumnClause[Any] = sa.column(time)
-            statement = statement.where(sa.or_(sa.and_(column >= bounds[0], column < bounds[1]), column.is_(None)))
+        if time is not None and window is not None:
+            statement = statement.where(_near(connection, self._source, sa.column(time), window))
         result = connection.execute(statement)
         return _table(list(result.keys()), result.fetchall())
 
@@ -149,22 +147,24 @@ def _first_line(error: "DBAPIError") -> str:
     return str(error.orig).strip().splitlines()[0]
 
 
-def _bounds(
-    connection: "Connection", source: "FromClause | TextClause", time: str, window: Window
-) -> tuple[Any, Any] | None:
-    """The window, widened, as values of the kind that the time column holds; `None` when that kind is not clear.
+def _near(
+    connection: "Connection", source: "FromClause | TextClause", time: "ColumnClause[Any]", window: Window
+) -> "ColumnElement[bool]":
+    """The condition for rows in or near the window, or without a time; all rows when the column's kind is not clear.
 
-    Oldest and newest value agree on a kind only if every value between them sorts by time.
+    The kind is that of the oldest and the newest value. Text between them may still be written in another way, which
+    would not sort with the rest: it is always read.
     """
     import sqlalchemy as sa
 
-    column: sa.ColumnClause[Any] = sa.column(time)
-    edges = connection.execute(sa.select(sa.func.min(column), sa.func.max(column)).select_from(source)).one()
-    writers = {_writer(edge) for edge in edges}
-    writer = writers.pop()
-    if writers or writer is None:
-        return None
-    return _WRITERS[writer](window.start - MARGIN), _WRITERS[writer](window.end + MARGIN)
+    edges = connection.execute(sa.select(sa.func.min(time), sa.func.max(time)).select_from(source)).one()
+    kinds = {_kind(edge) for edge in edges}
+    kind = kinds.pop()
+    if kinds or kind is None:
+        return sa.true()
+    start, end = (_WRITERS[kind](moment) for moment in (window.start - MARGIN, window.end + MARGIN))
+    strays = [sa.and_(*(time.not_like(shape) for shape in _SHAPES[kind]))] if kind in _SHAPES else []
+    return sa.or_(sa.and_(time >= start, time < end), time.is_(None), *strays)
 
 
 _WRITERS: Mapping[str, Callable[[datetime], Any]] = {
@@ -178,8 +178,11 @@ _WRITERS: Mapping[str, Callable[[datetime], Any]] = {
 }
 """How a moment is written in a time column, for each kind of value."""
 
+_SHAPES = {"dashed": ("____-__-__%",), "compact": ("________", "________T%")}
+"""What text of a kind looks like, as SQL's LIKE says it."""
 
-def _writer(value: object) -> str | None:
+
+def _kind(value: object) -> str | None:
     if isinstance(value, datetime):
         return "naive" if value.tzinfo is None else "aware"
     if isinstance(value, date):

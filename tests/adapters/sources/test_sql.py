@@ -54,6 +54,11 @@ def test_times_written_in_several_ways_are_all_read_and_left_to_the_caller(tmp_p
     assert read(database(tmp_path, ["2024-02-01", strange, "2023-01-01"]), table="sales") == [0, 1, 2]
 
 
+@pytest.mark.parametrize("times", [["20240201", "2023-01-01", "2025-01-01"], ["2024-02-01", "20230101", "20250101"]])
+def test_a_time_written_unlike_its_oldest_and_newest_is_not_lost(tmp_path: Path, times: list[str]) -> None:
+    assert read(database(tmp_path, times), table="sales") == [0]
+
+
 def test_a_column_of_several_types_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"\[SCHEMA\] column 'sold at' of the database does not hold one type"):
         read(database(tmp_path, ["2024-02-01", 20240201]), table="sales")
