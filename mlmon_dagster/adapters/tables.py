@@ -1,0 +1,131 @@
+"""Files of rows as Arrow tables, and Arrow tables as the columns that drift methods see."""
+
+from collections.abc import Mapping, Sequence
+from glob import has_magic
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmon_dagster.errors import DataError, MissingError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from mlmon_dagster.drift.column import Column
+
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+PARQUET_MAGIC = b"PAR1"
+
+
+def read_table(path: str | Path, types: Mapping[str, str] | None = None) -> "pyarrow.Table":
+    """The rows of a CSV (also gzipped) or Parquet file, or of every such file of a folder or glob, in order of their names.
+
+    Types of CSV columns are inferred from all values (a column that mixes numbers and text is text) unless `types`
+    names an Arrow type. Empty cells are null, in text columns too.
+    Raises `MissingError` for no file, `DataError` for one that cannot be read, with the line where it can be told.
+    """
+    import pyarrow as pa
+
+    files = _files(Path(path))
+    tables = [_read(file, types or {}) for file in files]
+    if len(tables) == 1:
+        return tables[0]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
+        raise DataError(f"[SCHEMA] the files of {path} do not have the same columns: {error}") from error
+
+
+def columns_of(table: "pyarrow.Table", names: Sequence[str] | None = None) -> "dict[str, Column]":
+    """Columns by name: numbers, booleans, moments, and text as categories; `DataError` for anything else."""
+    from mlmon_dagster.drift.column import Column
+
+    return {name: Column.of(name, *_array(name, table[name])) for name in (names or table.column_names)}
+
+
+def _files(path: Path) -> list[Path]:
+    if has_magic(str(path)):
+        root = Path(path.anchor) if path.is_absolute() else Path()
+        found = sorted(file for file in root.glob(str(path.relative_to(path.anchor))) if file.is_file())
+    elif path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(ENDINGS))
+    else:
+        found = [path] if path.exists() else []
+    if not found:
+        beside = sorted(file.name for file in path.parent.glob("*") if file.is_file())[:8] if path.parent.is_dir() else []
+        hint = f"in that folder are: {', '.join(beside)}" if beside else "check the path"
+        raise MissingError(f"there is no file {path}", hint=hint)
+    return found
+
+
+def _read(file: Path, types: Mapping[str, str]) -> "pyarrow.Table":
+    import pyarrow as pa
+
+    if not file.name.endswith(ENDINGS):
+        raise DataError(f"[FORMAT] {file} is not a file of rows; expected a name ending in {', '.join(ENDINGS)}")
+    try:
+        if file.stat().st_size == 0:
+            raise DataError(f"[EMPTY_FILE] {file} is empty", hint="a file without rows still needs its header")
+        table = _parquet(file) if file.suffix == ".parquet" else _csv(file, types)
+    except OSError as error:
+        raise DataError(f"[CORRUPT] {file} cannot be read: {error}") from error
+    except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"{_code(error)} {file} cannot be read: {_first_line(error)}") from error
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise DataError(f"[SCHEMA] {file} has more than one column called {', '.join(twice)}")
+    return table
+
+
+def _parquet(file: Path) -> "pyarrow.Table":
+    import pyarrow.parquet as pq
+
+    with file.open("rb") as opened:
+        if opened.read(4) != PARQUET_MAGIC:
+            raise DataError(f"[FORMAT] {file} is not a Parquet file, whatever its name says")
+    return pq.ParquetFile(file).read()
+
+
+def _csv(file: Path, types: Mapping[str, str]) -> "pyarrow.Table":
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    block = csv.ReadOptions(block_size=max(1 << 20, min(file.stat().st_size * 12, 1 << 28)))
+    convert = csv.ConvertOptions(
+        column_types={name: pa.type_for_alias(kind) for name, kind in types.items()}, strings_can_be_null=True
+    )
+    return csv.read_csv(file, read_options=block, convert_options=convert)
+
+
+def _code(error: Exception) -> str:
+    text = str(error)
+    if "UTF8" in text or "utf-8" in text.lower():
+        return "[ENCODING]"
+    return "[CSV]" if "CSV" in text else "[CORRUPT]"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:300]
+
+
+def _array(name: str, chunked: "pyarrow.ChunkedArray") -> tuple[Any, Any]:
+    """The column as numpy sees it best, and its kind where the type alone tells."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = chunked.type.value_type if pa.types.is_dictionary(chunked.type) else chunked.type
+    if pa.types.is_null(kind):
+        return [None] * len(chunked), None
+    if pa.types.is_boolean(kind):
+        return chunked.to_pylist(), "boolean"
+    if pa.types.is_temporal(kind) and not pa.types.is_time(kind) and not pa.types.is_duration(kind):
+        return chunked.cast(pa.timestamp("ns")).to_numpy(), "datetime"
+    if pa.types.is_decimal(kind):
+        return chunked.cast(pa.float64()).to_numpy(), "numeric"
+    if pa.types.is_integer(kind):
+        return (chunked.to_pylist() if chunked.null_count else chunked.to_numpy()), "numeric"
+    if pa.types.is_floating(kind):
+        return chunked.to_numpy(), "numeric"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pc.cast(chunked, pa.string()).to_pylist(), "categorical"
+    raise DataError(f"column {name!r} has the type {kind}, expected numbers, booleans, moments or text")
