@@ -29,6 +29,6 @@ def test_a_file_address_works(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_named_by_its_address(tmp_path: Path) -> None:
     url = put(f"memory://{tmp_path.name}/sales.csv", "x,y\n1,2\n1,2,3\n")
-    with pytest.raises(DataError, match=rf"^memory:///?{tmp_path.name}/sales.csv") as caught:
+    with pytest.raises(DataError, match=rf"memory:///?{tmp_path.name}/sales.csv") as caught:
         Url(url).read(tmp_path, None, None)
     assert str(tmp_path.parent.parent) not in str(caught.value)
