@@ -1,5 +1,7 @@
 """The one tree of errors: what came, what was expected, what to do next."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -33,6 +35,36 @@ class InputError(MlmonError):
 
 class MissingError(InputError):
     """Something was named that does not exist; the message lists what does."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a pipeline file: where it stands and what was expected there.
+
+    >>> print(Problem("RANGE", "expected at least 1, got 0", line=14, column=9, file="pipeline.yaml"))
+    pipeline.yaml:14:9: expected at least 1, got 0 [RANGE]
+    """
+
+    code: str
+    message: str
+    line: int = 0
+    """From 1; 0 where the body did not come from a text."""
+    column: int = 0
+    path: tuple[str | int, ...] = ()
+    """Keys (and positions in lists) that lead to it."""
+    file: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return f"{place}: {self.message} [{self.code}]" if place else f"{self.message} [{self.code}]"
+
+
+class InvalidPipelineError(InputError):
+    """Pipeline files that cannot be accepted; `problems` holds every mistake that was found."""
+
+    def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
+        super().__init__("\n".join(map(str, problems)), hint=hint)
+        self.problems = tuple(problems)
 
 
 class DataError(InputError):
