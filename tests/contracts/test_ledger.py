@@ -93,6 +93,27 @@ def test_threads_and_processes_make_one_unforked_chain(database: Database, datab
     other.close()
 
 
+def test_the_log_is_verified_while_others_write(database: Database) -> None:
+    """A look at the log is a look at one state of it: entries that come meanwhile are no tampering."""
+    done = threading.Event()
+
+    def write() -> None:
+        place = 0
+        while not done.is_set():
+            place += 1
+            with database.ledger.transaction() as books:
+                books.append(granted(books, f"t{place}"))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        lengths = [database.ledger.verify()[0] for _ in range(20)]
+    finally:
+        done.set()
+        writer.join()
+    assert lengths == sorted(lengths)
+
+
 def test_racing_promoters_start_one_deployment(database: Database, database_url: str) -> None:
     clock, one = Clock(), declared()
     governance = governed(database, clock)

@@ -6,29 +6,33 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from shop import MODEL, PIPELINE, write_sales
+from retail import MODEL, PIPELINE, write_sales
 
+DIRECT = """run_coordinator:
+  module: dagster._core.run_coordinator
+  class: DefaultRunCoordinator"""
+"""Runs start at once instead of waiting for a daemon to take them from its queue."""
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A pipeline repository with the shop, and an environment that points to it."""
-    home = tmp_path / "pipelines" / "shop"
+    root = tmp_path_factory.mktemp("repository")
+    home = root / "pipelines" / "shop"
     home.mkdir(parents=True)
     (home / "pipeline.yaml").write_text(PIPELINE)
     (home / "model.py").write_text(MODEL)
     write_sales(home / "sales.csv")
-    root = Path(__file__).parents[2]
-    (tmp_path / "dagster.yaml").write_text((root / "dagster.yaml").read_text())
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("MLMON_"):
-            monkeypatch.delenv(name)
-    monkeypatch.delenv("SALES", raising=False)
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    return tmp_path
+    instance = (Path(__file__).parents[2] / "dagster.yaml").read_text()
+    (root / "dagster.yaml").write_text(instance.replace("concurrency:\n  runs: {max_concurrent_runs: 4}", DIRECT))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("MLMON_")] + ["SALES"]:
+            patch.delenv(name, raising=False)
+        patch.setenv("DAGSTER_HOME", str(root))
+        patch.chdir(root)
+        yield root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shop(folder: Path) -> Iterator[SimpleNamespace]:
     """The shop opened: `runner`, `governance`, `declared`, and the members who act."""
     from mlmon_dagster.cli._runner import Runner, open_instance, open_pipelines
@@ -41,7 +45,7 @@ def shop(folder: Path) -> Iterator[SimpleNamespace]:
         runner = Runner(open_pipelines(["shop"], settings), settings, instance)
         governance = runner.definitions.resources["database"].governance()
         for name, role in (
-            ("ada", "admin"), ("mia", "ml_engineer"), ("paul", "production_team"),
+            ("ada", "admin"), ("mia", "ml_engineer"), ("paul", "production_team"), ("petra", "production_team"),
             ("sam", "model_sponsor"), ("mona", "monitoring_team"),
         ):  # fmt: skip
             grant_role(governance, name, role, actor="ada")
@@ -51,7 +55,7 @@ def shop(folder: Path) -> Iterator[SimpleNamespace]:
             target.stop("shop", live.environment, live.id, settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def in_dev(shop: SimpleNamespace) -> SimpleNamespace:
     """The shop with its reference ingested, its model registered and live in dev, and one judged window."""
     data = ["shop/data_ingestion", "shop/data_preparation", "shop/feature_store"]

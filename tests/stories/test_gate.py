@@ -12,19 +12,24 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from shop import write_sales
 
 from mlmon_dagster.errors import BlockedError, DeniedError
 from mlmon_dagster.lifecycle.alerts import raise_alert, resolve_alert
 from mlmon_dagster.lifecycle.deployments import open_promotion
-from mlmon_dagster.lifecycle.promotions import approve, request_promotion
-from mlmon_dagster.lifecycle.queries import deployments, gate_verdict, live_deployment, open_alerts
+from mlmon_dagster.lifecycle.promotions import approve, reject, request_promotion
+from mlmon_dagster.lifecycle.queries import deployments, gate_verdict, live_deployment, pending_promotions
 
 BIN = Path(sys.executable).parent
 
 
 def entries(shop: SimpleNamespace) -> int:
     return shop.governance.ledger.verify()[0]
+
+
+def withdraw(shop: SimpleNamespace) -> None:
+    """Nothing waits any more: the tests of this file share one shop."""
+    for waiting in pending_promotions(shop.governance, "shop"):
+        reject(shop.governance, waiting.id, actor="paul", reason="the test is over")
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
@@ -45,6 +50,7 @@ def test_a_requested_but_unapproved_promotion_is_refused_with_what_is_missing(in
     report = in_dev.runner.run(["shop/staging/model_deployment"])
     assert "approval" in report.failures["shop/staging/model_deployment"]
     assert (live_deployment(in_dev.governance, "shop", "staging"), entries(in_dev)) == (None, before)
+    withdraw(in_dev)
 
 
 def test_dagster_asset_materialize_is_refused_as_well(in_dev: SimpleNamespace) -> None:
@@ -115,6 +121,7 @@ def test_an_open_alert_closes_the_gate_until_it_is_resolved(in_dev: SimpleNamesp
         open_promotion(in_dev.governance, in_dev.declared, asked.id)
     resolve_alert(in_dev.governance, alert.id, actor="mona", reason="looked into it")
     assert gate_verdict(in_dev.governance, in_dev.declared, asked).open
+    withdraw(in_dev)
 
 
 def test_the_sensor_deploys_an_approved_promotion_exactly_once(in_dev: SimpleNamespace) -> None:
@@ -132,22 +139,26 @@ def test_the_sensor_deploys_an_approved_promotion_exactly_once(in_dev: SimpleNam
     assert len([one for one in deployments(in_dev.governance, "shop") if one.environment == "staging"]) == 1
 
 
-def test_a_deployment_whose_run_was_cut_off_is_taken_up_again(in_dev: SimpleNamespace) -> None:
-    asked = request_promotion(in_dev.governance, in_dev.declared, "staging", None, actor="mia")
+def test_prod_needs_two_people_and_takes_up_a_run_that_was_cut_off(in_dev: SimpleNamespace) -> None:
+    watched = ["shop/staging/model_inferencing_batch", "shop/staging/model_monitoring"]
+    assert in_dev.runner.run(watched, "2026-01-06").succeeded
+    asked = request_promotion(in_dev.governance, in_dev.declared, "prod", None, actor="mia")
+    approve(in_dev.governance, in_dev.declared, asked.id, actor="sam")
+    assert in_dev.runner.tick("promotion_gate") == []
     approve(in_dev.governance, in_dev.declared, asked.id, actor="paul")
     started = open_promotion(in_dev.governance, in_dev.declared, asked.id)
-    assert in_dev.runner.run(["shop/staging/model_deployment"]).succeeded
-    live = live_deployment(in_dev.governance, "shop", "staging")
+    assert in_dev.runner.run(["shop/prod/model_deployment"]).succeeded
+    live = live_deployment(in_dev.governance, "shop", "prod")
     assert live is not None
-    assert live.id == started.id
+    assert (live.id, live.started_by) == (started.id, "machine:dagster")
 
 
-def test_drift_raises_one_alert_through_the_sensor(in_dev: SimpleNamespace) -> None:
-    write_sales(in_dev.folder / "pipelines" / "shop" / "sales.csv", shift=3.0)
-    stages = ["data_ingestion", "data_preparation", "feature_store", "dev/model_inferencing_batch", "dev/model_monitoring"]
-    report = in_dev.runner.run([f"shop/{stage}" for stage in stages], "2026-01-07")
-    drifted = [check for check in report.checks if not check.passed]
-    assert any("size has drifted" in check.reason for check in drifted)
-    assert len(in_dev.runner.tick("drift_alerts")) == 1
-    assert in_dev.runner.tick("drift_alerts") == []
-    assert {alert.check for alert in open_alerts(in_dev.governance, "shop")} >= {"inputs"}
+def test_a_dead_server_is_started_again_by_the_deployment_stage(in_dev: SimpleNamespace) -> None:
+    live = live_deployment(in_dev.governance, "shop", "dev")
+    assert live is not None
+    target = in_dev.declared.pipeline.stages.model_deployment.dev.target
+    target.stop("shop", "dev", live.id, in_dev.runner.settings)
+    before = entries(in_dev)
+    assert in_dev.runner.run(["shop/dev/model_deployment"]).succeeded
+    assert target.live("shop", "dev", in_dev.runner.settings).status == "healthy"
+    assert entries(in_dev) == before

@@ -2,8 +2,10 @@
 
 from types import SimpleNamespace
 
-from shop import write_sales
+import dagster as dg
+from retail import write_sales
 
+from mlmon_dagster.lifecycle.queries import open_alerts
 from mlmon_dagster.pipeline.stages import StageKey
 
 DATA = ["shop/data_ingestion", "shop/data_preparation", "shop/feature_store"]
@@ -17,23 +19,6 @@ def test_running_a_window_again_gives_the_same_digest_in_every_stage(in_dev: Sim
     }
 
 
-def test_an_empty_window_is_no_data_and_never_green(in_dev: SimpleNamespace) -> None:
-    sales = in_dev.folder / "pipelines" / "shop" / "sales.csv"
-    write_sales(sales, days=6)
-    report = in_dev.runner.run(WATCH, "2026-01-08")
-    assert report.succeeded, report.failures
-    assert not report.green
-    judged = in_dev.governance.judgements.latest("shop", "dev")
-    assert {judged["inputs"].window, judged["inputs"].verdict} == {"2026-01-08", "no_data"}
-
-
-def test_a_thin_window_is_insufficient_and_never_green(in_dev: SimpleNamespace) -> None:
-    write_sales(in_dev.folder / "pipelines" / "shop" / "sales.csv", rows=8)
-    report = in_dev.runner.run(WATCH, "2026-01-07")
-    assert report.succeeded, report.failures
-    assert in_dev.governance.judgements.latest("shop", "dev")["inputs"].verdict == "insufficient"
-
-
 def test_a_backfill_of_many_windows_is_one_run_with_a_verdict_for_each(in_dev: SimpleNamespace) -> None:
     report = in_dev.runner.run(WATCH, "2026-01-07", "2026-01-10")
     assert report.succeeded, report.failures
@@ -43,12 +28,42 @@ def test_a_backfill_of_many_windows_is_one_run_with_a_verdict_for_each(in_dev: S
     assert in_dev.runner.instance.get_materialized_partitions(_asset(key)) >= judged
 
 
+def test_calm_windows_ask_for_no_alert(in_dev: SimpleNamespace) -> None:
+    report = in_dev.runner.run(WATCH, "2026-01-07", "2026-01-10")
+    assert report.green, report
+    assert in_dev.runner.tick("drift_alerts") == []
+
+
+def test_an_empty_window_is_no_data_and_never_green(in_dev: SimpleNamespace) -> None:
+    sales = in_dev.folder / "pipelines" / "shop" / "sales.csv"
+    write_sales(sales, days=6)
+    report = in_dev.runner.run(WATCH, "2026-01-11")
+    assert report.succeeded, report.failures
+    assert not report.green
+    judged = in_dev.governance.judgements.latest("shop", "dev")
+    assert {judged["inputs"].window, judged["inputs"].verdict} == {"2026-01-11", "no_data"}
+
+
+def test_drift_raises_one_alert_through_the_sensor(in_dev: SimpleNamespace) -> None:
+    write_sales(in_dev.folder / "pipelines" / "shop" / "sales.csv", shift=3.0)
+    report = in_dev.runner.run(WATCH, "2026-01-12")
+    assert any("size has drifted" in check.reason for check in report.checks if not check.passed)
+    assert len(in_dev.runner.tick("drift_alerts")) == 1
+    assert in_dev.runner.tick("drift_alerts") == []
+    assert {alert.check for alert in open_alerts(in_dev.governance, "shop")} >= {"inputs"}
+
+
+def test_a_thin_window_is_insufficient_and_never_green(in_dev: SimpleNamespace) -> None:
+    write_sales(in_dev.folder / "pipelines" / "shop" / "sales.csv", rows=8)
+    report = in_dev.runner.run(WATCH, "2026-01-13")
+    assert report.succeeded, report.failures
+    assert in_dev.governance.judgements.latest("shop", "dev")["inputs"].verdict == "insufficient"
+
+
 def test_monitoring_without_predictions_says_what_to_do(in_dev: SimpleNamespace) -> None:
-    report = in_dev.runner.run(["shop/dev/model_monitoring"], "2026-01-09")
+    report = in_dev.runner.run(["shop/dev/model_monitoring"], "2026-01-14")
     assert "materialise shop/dev/model_inferencing_batch" in report.failures["shop/dev/model_monitoring"]
 
 
-def _asset(key: StageKey) -> object:
-    import dagster as dg
-
+def _asset(key: StageKey) -> dg.AssetKey:
     return dg.AssetKey(key.parts)
