@@ -43,7 +43,7 @@ clean:
 
 # The pinned versions of constraints.txt; uv where it can be had (ten times faster), else pip.
 INSTALL = $(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check uv \
-	&& $(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.$(1)' \
+	&& $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.$(1)' \
 	|| $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.$(1)'
 
 .venv/.installed: pyproject.toml constraints.txt

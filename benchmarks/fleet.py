@@ -22,7 +22,7 @@ stages:
   cicd_enforcement: {{lock: [model_registry]}}
 """
 
-BARE = '''\
+BARE = """\
 import dagster as dg
 
 P = dg.DailyPartitionsDefinition("2020-01-01")
@@ -43,7 +43,7 @@ for number in range({pipelines}):
         up = [assets[-1].key] if place else []
         assets.append(asset(key, up, place % 2 == 0))
 defs = dg.Definitions(assets=assets)
-'''
+"""
 
 ASSETS_PER_PIPELINE = 19
 

@@ -1,6 +1,6 @@
 """Measures loading, start-up and sensor ticks beside a bare peer in one run; writes the table to RESULTS.md.
 
-    python benchmarks/run.py [--pipelines 1,100,1000] [--runs 3]
+python benchmarks/run.py [--pipelines 1,100,1000] [--runs 3]
 """
 
 import argparse
@@ -27,10 +27,16 @@ def main() -> None:
     text = f"{HEADER}\n" + "\n".join(str(row) for row in rows)
     print(text)
     results = Path(__file__).parent / "RESULTS.md"
-    head, _, rest = results.read_text().partition("<!-- start-up and loading -->") if results.exists() else ("# Results\n\n", "", "")
+    head, _, rest = (
+        results.read_text().partition("<!-- start-up and loading -->")
+        if results.exists()
+        else ("# Results\n\n", "", "")
+    )
     tail = rest.partition("<!-- end -->")[2]
     where = f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}; `make bench`"
-    results.write_text(f"{head}<!-- start-up and loading -->\n\n## Start-up and loading\n\n{where}\n\n{text}\n\n<!-- end -->{tail}")
+    results.write_text(
+        f"{head}<!-- start-up and loading -->\n\n## Start-up and loading\n\n{where}\n\n{text}\n\n<!-- end -->{tail}"
+    )
 
 
 def start_up(runs: int) -> list[Row]:
@@ -41,7 +47,13 @@ def start_up(runs: int) -> list[Row]:
         write_fleet(Path(folder), 1)
         return [
             compare("`mlmon --help`", [mlmon, "--help"], "`python -c pass`", nothing, runs=runs),
-            compare("`mlmon validate`, one file", [mlmon, "validate", f"{folder}/pipelines"], "`python -c pass`", nothing, runs=runs),
+            compare(
+                "`mlmon validate`, one file",
+                [mlmon, "validate", f"{folder}/pipelines"],
+                "`python -c pass`",
+                nothing,
+                runs=runs,
+            ),
         ]
 
 
@@ -49,11 +61,23 @@ def loading(pipelines: int, runs: int) -> list[Row]:
     """Loading the definitions, and one tick of the sensors, against a bare project with as many assets."""
     with tempfile.TemporaryDirectory() as folder:
         write_fleet(Path(folder), pipelines)
-        environ = {"MLMON_PIPELINES": f"{folder}/pipelines", "MLMON_HOME": f"{folder}/home", "PYTHONPATH": folder, "PYTHONWARNINGS": "ignore"}
+        environ = {
+            "MLMON_PIPELINES": f"{folder}/pipelines",
+            "MLMON_HOME": f"{folder}/home",
+            "PYTHONPATH": folder,
+            "PYTHONWARNINGS": "ignore",
+        }
         ours = [sys.executable, str(TICK), "mlmon_dagster.definitions"]
         bare = [sys.executable, str(TICK), "bare"]
         return [
-            compare(f"load {pipelines} pipelines (x 19 assets)", ours, "bare Dagster project", bare, runs=runs, environ=environ)
+            compare(
+                f"load {pipelines} pipelines (x 19 assets)",
+                ours,
+                "bare Dagster project",
+                bare,
+                runs=runs,
+                environ=environ,
+            )
         ]
 
 

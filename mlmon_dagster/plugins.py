@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -29,6 +30,9 @@ FAMILIES = {
     "target": "mlmon_dagster.adapters.targets",
 }
 """Family name -> the package whose modules are its members."""
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""How an instance may be called."""
 
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 """How every declaration is read, always in pydantic's JSON mode: no unknown keys, no silent conversion, no NaN."""
@@ -54,7 +58,9 @@ def load(family: str, name: str) -> type:
     members = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and dataclasses.is_dataclass(value)
+        and value.__module__ == module.__name__
         and not value.__name__.startswith("_")
     ]
     if len(members) != 1:
@@ -125,6 +131,11 @@ class PluginsField:
         """All of them, or one `ValidationError` with every mistake."""
         parsed, problems = {}, []
         for key, value in _mapping(self.family, raw).items():
+            if not NAME.fullmatch(key):
+                message = "expected a name of lower-case letters, digits and _ that starts with a letter (at most 64)"
+                error = PydanticCustomError("name", "{message}", {"message": message})
+                problems.append(InitErrorDetails(type=error, loc=(key, "[key]"), input=key))
+                continue
             try:
                 parsed[key] = self.parse_one(key, value) if self.parse_one else parse(self.family, value, key)
             except ValidationError as error:
@@ -139,8 +150,23 @@ class PluginsField:
 
 def relocated(problem: Any, *prefix: str | int) -> InitErrorDetails:
     """The same problem of a nested declaration, seen from outside."""
-    error = PydanticCustomError(problem["type"], "{message}", {"message": problem["msg"]})
+    context = {name: value for name, value in problem.get("ctx", {}).items() if name != "error"}
+    message = problem["msg"].removeprefix("Value error, ")
+    error = PydanticCustomError(problem["type"], "{message}", {**context, "message": message})
     return InitErrorDetails(type=error, loc=(*prefix, *problem["loc"]), input=problem["input"])
+
+
+@cache
+def name_of(plugin: type) -> str:
+    """The name in YAML of a plug-in class; `MissingError` for a class that is none."""
+    package, _, module = plugin.__module__.rpartition(".")
+    if package in FAMILIES.values():
+        return module
+    for family in FAMILIES:
+        for point in entry_points(group=f"mlmon_dagster.{family}s"):
+            if point.load() is plugin:
+                return point.name
+    raise MissingError(f"{plugin.__qualname__} is no plug-in: it has no entry point in a group mlmon_dagster.<family>s")
 
 
 def json_schema(family: str) -> dict[str, Any]:
@@ -155,7 +181,9 @@ def json_schema(family: str) -> dict[str, Any]:
 
 def _mapping(family: str, raw: object) -> Mapping[str, Any]:
     if not isinstance(raw, Mapping):
-        error = PydanticCustomError("plugin_type", "expected a mapping with `use` and the {family}'s fields", {"family": family})
+        error = PydanticCustomError(
+            "plugin_type", "expected a mapping with `use` and the {family}'s fields", {"family": family}
+        )
         raise ValidationError.from_exception_data(family, [InitErrorDetails(type=error, loc=(), input=raw)])
     return raw
 

@@ -64,7 +64,9 @@ class ModelVersion:
 class ModelRegistry(Protocol):
     """Registered model versions with their reference profile; MLflow in both worlds."""
 
-    def register(self, model: Any, *, name: str, example: Any, profile: bytes, facts: Mapping[str, str]) -> ModelVersion:
+    def register(
+        self, model: Any, *, name: str, example: Any, profile: bytes, facts: Mapping[str, str]
+    ) -> ModelVersion:
         """Registers a fitted model with signature and input example; the same content gives the same version again."""
         ...
 
@@ -180,7 +182,6 @@ class Metrics(Protocol):
     def latest(self, pipeline: str, environment: str | None) -> Mapping[str, Measured]:
         """The newest value of every metric, by name."""
         ...
-
 
 
 class Judgements(Protocol):

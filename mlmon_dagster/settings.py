@@ -68,7 +68,10 @@ def _database_url(url: str) -> str:
     """SQLAlchemy 2.1 takes psycopg 3 for a bare `postgresql://`; the driver that is installed is psycopg2."""
     scheme, found, rest = url.partition("://")
     if not found:
-        raise InputError("MLMON_DATABASE_URL is not a URL", hint="for example sqlite:///.mlmon/mlmon.db or postgresql://user@host/name")
+        raise InputError(
+            "MLMON_DATABASE_URL is not a URL",
+            hint="for example sqlite:///.mlmon/mlmon.db or postgresql://user@host/name",
+        )
     return f"postgresql+psycopg2://{rest}" if scheme in ("postgres", "postgresql") else url
 
 

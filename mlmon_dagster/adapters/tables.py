@@ -52,7 +52,9 @@ def _files(path: Path) -> list[Path]:
     else:
         found = [path] if path.exists() else []
     if not found:
-        beside = sorted(file.name for file in path.parent.glob("*") if file.is_file())[:8] if path.parent.is_dir() else []
+        beside = (
+            sorted(file.name for file in path.parent.glob("*") if file.is_file())[:8] if path.parent.is_dir() else []
+        )
         hint = f"in that folder are: {', '.join(beside)}" if beside else "check the path"
         raise MissingError(f"there is no file {path}", hint=hint)
     return found

@@ -48,7 +48,9 @@ def gate_evidence(stage: StageRun, ports: Ports) -> dict[str, Any]:
         if name in judged
     ]
     missing = [f"{name} was never judged here" for name in expected if name not in judged]
-    missing += [f"{check['check']} is {check['verdict']} on {check['window']}" for check in checks if check["verdict"] != "ok"]
+    missing += [
+        f"{check['check']} is {check['verdict']} on {check['window']}" for check in checks if check["verdict"] != "ok"
+    ]
     missing += [f"{name} is open" for name in alerts] + ([] if live else ["nothing is live here"])
     version = {"number": live.version, "digest": live.digest, "deployment": live.id} if live else None
     return {"environment": environment, "version": version, "checks": checks, "open_alerts": alerts, "missing": missing}

@@ -35,7 +35,9 @@ def performance_check(
     metrics = {"labels": float(len(labels)), "labels.share": len(labels) / max(predictions.num_rows, 1)}
     if len(labels) < MINIMUM_LABELS:
         reason = f"{len(labels)} of {predictions.num_rows} predictions have a label; {MINIMUM_LABELS} are needed"
-        return CheckResult("performance", "insufficient" if predictions.num_rows else "no_data", reason, metrics), metrics
+        return CheckResult(
+            "performance", "insufficient" if predictions.num_rows else "no_data", reason, metrics
+        ), metrics
     value = measure(declared.metric, labels, scored)
     metrics[f"performance.{declared.metric}"] = value
     reference = ports.governance.metrics.latest(stage.pipeline.name, None).get(f"performance.{declared.metric}")
@@ -50,7 +52,9 @@ def join_labels(
     table = declared.labels.source.reader.read(stage.directory, declared.labels.source.rows.time, stage.window)
     for name in (*key, declared.labels.column):
         if name not in table.column_names:
-            raise DataError(f"the labels have no column {name!r}", hint=f"their columns: {', '.join(table.column_names)}")
+            raise DataError(
+                f"the labels have no column {name!r}", hint=f"their columns: {', '.join(table.column_names)}"
+            )
     frame = predictions.select([*key, "prediction"]).to_pandas()
     labels = table.select([*key, declared.labels.column]).to_pandas().drop_duplicates(key)
     labels = labels.rename(columns={declared.labels.column: "label"})

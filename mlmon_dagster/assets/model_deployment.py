@@ -74,7 +74,9 @@ def _look_after(stage: StageRun, ports: Ports, environment: str) -> StageResult:
 def _waiting(stage: StageRun, declared: Declared, ports: Ports) -> Promotion | None:
     """The newest promotion that waits; in dev, where no approval is asked for, the newest version asks by itself."""
     environment = _environment(stage)
-    waiting = [one for one in pending_promotions(ports.governance, stage.pipeline.name) if one.environment == environment]
+    waiting = [
+        one for one in pending_promotions(ports.governance, stage.pipeline.name) if one.environment == environment
+    ]
     if waiting or environment != "dev":
         return waiting[-1] if waiting else None
     newest = max((model.number for model in models(ports.governance, stage.pipeline.name)), default=None)

@@ -21,7 +21,9 @@ from mlmon_dagster.ports import ModelVersion
 def checks(pipeline: Pipeline) -> Mapping[str, str]:
     """One check for each monitor, each declared check, and performance where it is declared."""
     declared = pipeline.stages.model_monitoring
-    texts = {name: f"The window has not drifted from the reference ({_method(m)})." for name, m in declared.monitors.items()}
+    texts = {
+        name: f"The window has not drifted from the reference ({_method(m)})." for name, m in declared.monitors.items()
+    }
     texts |= {name: f"The window's metrics pass `{name}`." for name in declared.checks}
     if declared.performance:
         texts["performance"] = f"`{declared.performance.metric}` is as good as on the reference, once labels are there."

@@ -39,7 +39,9 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(None, "--version", package_name="mlmon_dagster", prog_name="mlmon")
 def group() -> None:
     pass
@@ -58,7 +60,9 @@ def main() -> None:
         output.failure(InputError(error.format_message()), as_json=as_json)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        output.failure(MlmonError("interrupted", hint="run the same command again; finished work is kept"), as_json=as_json)
+        output.failure(
+            MlmonError("interrupted", hint="run the same command again; finished work is kept"), as_json=as_json
+        )
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()

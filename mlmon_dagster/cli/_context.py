@@ -49,7 +49,7 @@ def declared_pipelines(settings: "Settings") -> "dict[str, Declared]":
     """Every pipeline of this process, by name."""
     from mlmon_dagster.adapters.pipelines import load_pipelines
 
-    return {one.pipeline.name: one for one in load_pipelines(settings.pipelines, os.environ)}
+    return load_pipelines(settings.pipelines, os.environ)
 
 
 def declared_pipeline(settings: "Settings", name: str) -> "Declared":

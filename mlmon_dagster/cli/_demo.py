@@ -27,8 +27,10 @@ PIPELINE = "house_prices"
 CALM_WEEKS = 6
 """Weeks after the reference that are monitored before the feed changes."""
 
-LUXURY = ("98039", "98004", "98040", "98112", "98102", "98109", "98105", "98006", "98119", "98005")
-"""The ten zip codes with the highest median price."""
+LUXURY = (
+    "98039", "98004", "98040", "98112", "98005", "98006", "98119", "98075", "98109", "98102", "98199", "98033",
+)  # fmt: skip
+"""The twelve zip codes with the highest median price."""
 
 FEED = "HOUSE_SALES"
 """Variable in the pipeline file that says where sales are read from."""
@@ -191,7 +193,9 @@ class Demo:
             self._watch("dev", self.shifted, None, shared=True)
             self.story.good(f"week {self.shifted} was replaced as a whole and is green")
             for alert in open_alerts(self.governance, PIPELINE):
-                resolve_alert(self.governance, alert.id, actor="mona", reason="the feed was filtered by mistake; repaired")
+                resolve_alert(
+                    self.governance, alert.id, actor="mona", reason="the feed was filtered by mistake; repaired"
+                )
                 self.story.good(f"{alert.id} resolved by mona")
             self._run([f"{PIPELINE}/dev/cicd_enforcement"])
 
@@ -228,7 +232,9 @@ class Demo:
             length, last = self.governance.ledger.verify()
             self.story.good(f"{length} entries, unbroken chain, head {last[:12]}")
             for live in live_deployments(self.governance, PIPELINE):
-                self.story.good(f"{live.environment:8} version {live.version} at {live.address} since {live.started_at:%H:%M:%S}")
+                self.story.good(
+                    f"{live.environment:8} version {live.version} at {live.address} since {live.started_at:%H:%M:%S}"
+                )
             if exits:
                 for live in live_deployments(self.governance, PIPELINE):
                     target = self.declared.pipeline.stages.model_deployment.environments[live.environment].target
@@ -240,8 +246,12 @@ class Demo:
         reports = self.runner.tick("promotion_gate")
         live = live_deployment(self.governance, PIPELINE, environment)
         if live is None:
-            raise FailedError("; ".join(reason for report in reports for reason in report.failures.values()) or "no gate opened")
-        self.story.good(f"the sensor saw the open gate: {live.id} put version {live.version} into {environment} ({live.strategy})")
+            raise FailedError(
+                "; ".join(reason for report in reports for reason in report.failures.values()) or "no gate opened"
+            )
+        self.story.good(
+            f"the sensor saw the open gate: {live.id} put version {live.version} into {environment} ({live.strategy})"
+        )
 
     def _denied(self, text: str, promotion: str, actor: str) -> None:
         try:
@@ -254,10 +264,14 @@ class Demo:
     def _watch(
         self, environment: str, first: str, last: str | None, *, shared: bool = False, must_pass: bool = True
     ) -> RunReport:
-        stages = (SHARED if shared else []) + [f"{PIPELINE}/{environment}/{name}" for name in (BATCH, "model_monitoring")]
+        stages = (SHARED if shared else []) + [
+            f"{PIPELINE}/{environment}/{name}" for name in (BATCH, "model_monitoring")
+        ]
         return self._run(stages, first, last if last != first else None, must_pass=must_pass)
 
-    def _run(self, stages: list[str], first: str | None = None, last: str | None = None, *, must_pass: bool = True) -> RunReport:
+    def _run(
+        self, stages: list[str], first: str | None = None, last: str | None = None, *, must_pass: bool = True
+    ) -> RunReport:
         report = self.runner.run(stages, first, last)
         if must_pass and not report.succeeded:
             raise FailedError("; ".join(f"{stage}: {reason}" for stage, reason in report.failures.items()))

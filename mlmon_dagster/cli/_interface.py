@@ -21,7 +21,18 @@ def start_interface(settings: Settings, port: int) -> str:
     port = _free(port)
     log = settings.home / "dagster_ui.log"
     home = os.environ.get("DAGSTER_HOME") or str(Path.cwd())
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "mlmon_dagster.definitions", "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "mlmon_dagster.definitions",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -95,13 +95,17 @@ class Runner:
         """One run of the stages: on one window, on the range `first..last`, or on none."""
         needs_window = [key for key in stages if self.windowed(key)]
         if needs_window and first is None:
-            raise InputError(f"{needs_window[0]} works on windows", hint="name one: --window 2014-11-03, or a range FIRST..LAST")
+            raise InputError(
+                f"{needs_window[0]} works on windows", hint="name one: --window 2014-11-03, or a range FIRST..LAST"
+            )
         if first and not needs_window:
             first = last = None
         for key in (first, last):
             if key:
                 self.declared[stages[0].split("/")[0]].pipeline.windows.window(key)
-        ranged = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if last else {}
+        ranged = (
+            {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if last else {}
+        )
         result = self.job.execute_in_process(
             asset_selection=[dg.AssetKey(key.split("/")) for key in stages],
             partition_key=first if first and not last else None,
@@ -162,4 +166,3 @@ def open_pipelines(patterns: Sequence[str], settings: Settings) -> list[Declared
     if not chosen:
         raise MissingError(unknown("pipeline", heads[0], tuple(everything)))
     return chosen
-

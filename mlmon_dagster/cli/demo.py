@@ -4,7 +4,9 @@ import click
 
 
 @click.command("demo", short_help="Tell the whole story of one model on real data.")
-@click.option("--exit", "exits", is_flag=True, help="End when the story is told, instead of leaving the Dagster UI running.")
+@click.option(
+    "--exit", "exits", is_flag=True, help="End when the story is told, instead of leaving the Dagster UI running."
+)
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port of the Dagster UI.")
 def command(exits: bool, port: int) -> int:
     """House prices in King County: ingest, train, deploy, score, monitor, see a real shift, be refused, promote.

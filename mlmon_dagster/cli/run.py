@@ -10,7 +10,9 @@ from mlmon_dagster.cli import _output as output
 
 @click.command("run", short_help="Materialise stages of a pipeline here and now.")
 @click.argument("stages", nargs=-1, required=True, metavar="STAGE...")
-@click.option("--window", "windows", multiple=True, metavar="KEY", help="Window to work on, or FIRST..LAST; repeatable.")
+@click.option(
+    "--window", "windows", multiple=True, metavar="KEY", help="Window to work on, or FIRST..LAST; repeatable."
+)
 @output.json_option
 def command(stages: tuple[str, ...], windows: tuple[str, ...], as_json: bool) -> int:
     """Materialise STAGEs, named pipeline/stage or pipeline/environment/stage (a * matches any part).

@@ -76,7 +76,9 @@ def parse_monitor(key: str, raw: object) -> Monitor:
     Raises pydantic's `ValidationError` with the place of each mistake.
     """
     if not isinstance(raw, Mapping):
-        error = PydanticCustomError("monitor_type", "expected a mapping such as {use: ks, column: prediction, threshold: 0.1}")
+        error = PydanticCustomError(
+            "monitor_type", "expected a mapping such as {use: ks, column: prediction, threshold: 0.1}"
+        )
         raise ValidationError.from_exception_data("monitor", [InitErrorDetails(type=error, loc=(), input=raw)])
     own = set(Threshold.__dataclass_fields__)
     problems: list[InitErrorDetails] = []
@@ -120,9 +122,12 @@ def judge(profile: Profile, window: Mapping[str, Column], monitor: Monitor) -> t
     """
     names = tuple(profile.columns) if monitor.columns == "all" else monitor.columns
     measured = [(name, _measured(profile, window, monitor, name)) for name in names if _serves(profile, monitor, name)]
-    corrected = iter(_corrected([one.p_value for _, one in measured if isinstance(one, Measure) and one.p_value is not None]))
+    corrected = iter(
+        _corrected([one.p_value for _, one in measured if isinstance(one, Measure) and one.p_value is not None])
+    )
     return tuple(
-        _judged(profile, window, monitor, name, one, next(corrected) if _tested(one) else None) for name, one in measured
+        _judged(profile, window, monitor, name, one, next(corrected) if _tested(one) else None)
+        for name, one in measured
     )
 
 
@@ -205,7 +210,9 @@ def _sentence(
     size = f"{_name(method)} {found.value:.3g}"
     if not drifted:
         above = found.value > monitor.threshold
-        return f"{name}: {size} is " + ("large but may be chance in so few rows" if above else f"within {monitor.threshold:g}")
+        return f"{name}: {size} is " + (
+            "large but may be chance in so few rows" if above else f"within {monitor.threshold:g}"
+        )
     moved = ""
     if reference and current and reference.ordered and reference.kind == "numeric":
         moved = f" (mean {reference.mean:.4g} in the reference, {current.mean:.4g} now)"

@@ -39,7 +39,9 @@ class Profile:
         if len(rows) > 1:
             raise DataError(f"the reference's columns have different lengths: {sorted(rows)}")
         if not rows or not max(rows):
-            raise DataError("the reference is empty", hint="nothing can be compared with it: choose a period that has rows")
+            raise DataError(
+                "the reference is empty", hint="nothing can be compared with it: choose a period that has rows"
+            )
         return cls(dict(columns), rows.pop())
 
     @property

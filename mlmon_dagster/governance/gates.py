@@ -42,7 +42,7 @@ class GateRule:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything a gate looks at, read in one transaction."""
+    """Everything a gate looks at; for a command, read while its transaction keeps other commands waiting."""
 
     promotion: Promotion
     now: datetime

@@ -28,7 +28,7 @@ def raise_alert(
     reason = readable(reason[:1000], "reason")
     with acting(governance, actor, "alerts", pipeline.project) as act:
         known = _open(act.books, pipeline.name, environment, check)
-        if known is not None and known.window == window:
+        if known is not None and _counted(act.books, known, window):
             return known
         id = known.id if known else f"alert-{act.books.next_seq}"
         data = {"check": check, "window": window, "reason": reason, "count": known.count + 1 if known else 1}
@@ -108,6 +108,11 @@ def facts(alert: Alert) -> dict[str, str | None]:
 def _open(books: Reading, pipeline: str, environment: str | None, check: str) -> Alert | None:
     found = books.find(Alert, pipeline=pipeline, environment=environment, check=check, state=OPEN)
     return next(iter(found), None)
+
+
+def _counted(books: Reading, alert: Alert, window: str | None) -> bool:
+    told = books.entries(subject=alert.id, action="alert.raised")
+    return any(line.entry.data["window"] == window for line in told)
 
 
 def _append(act: Act, action: str, alert: Alert, data: dict[str, object]) -> None:

@@ -8,7 +8,7 @@ from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.gates import GateVerdict
 from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.governance.roles import MACHINE, permit
-from mlmon_dagster.lifecycle.gate import judged_before, live, verdict
+from mlmon_dagster.lifecycle.gate import live, verdict
 from mlmon_dagster.lifecycle.governance import Act, Declaration, Governance, known_actor
 from mlmon_dagster.lifecycle.promotions import find_promotion
 from mlmon_dagster.pipeline.spec import Pipeline
@@ -25,8 +25,6 @@ def open_promotion(
     `digest` is the model's as the registry has it now. Called again while that deployment is under way, it returns it.
     Raises `DeniedError`, and `BlockedError` with every condition that is not met, or while another one is under way.
     """
-    with governance.ledger.read() as reading:
-        judged = judged_before(governance, find_promotion(reading, promotion))
     with governance.ledger.transaction() as books:
         asked, who = find_promotion(books, promotion), known_actor(books, actor)
         role = permit(who, f"deploy:{asked.environment}", asked.project)
@@ -34,7 +32,7 @@ def open_promotion(
         if not asked.pending:
             return _under_way(books, asked)
         refuse_under_way(books, asked.pipeline, asked.environment)
-        found = verdict(books, governance, declared, asked, judged, digest)
+        found = verdict(books, governance, declared, asked, digest)
         if not found.open:
             raise closed(asked, found)
         return _start(Act(books, who, role, governance.now()), declared.pipeline, asked)

@@ -1,9 +1,6 @@
 """Gates of declared pipelines: the rule that a pipeline writes, and the evidence that governance holds."""
 
-from collections.abc import Mapping
-
 from mlmon_dagster.governance.alerts import OPEN, Alert
-from mlmon_dagster.governance.check import Judged
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.gates import Evidence, GateRule, GateVerdict, evaluate_gate
 from mlmon_dagster.governance.locks import Lock, declaration_digest
@@ -28,18 +25,11 @@ def rule_of(pipeline: Pipeline, environment: str) -> GateRule:
     )
 
 
-def judged_before(governance: Governance, promotion: Promotion) -> Mapping[str, Judged]:
-    """The latest verdicts where the version must have lived; read before the command's transaction."""
-    earlier = before(promotion.environment)
-    return governance.judgements.latest(promotion.pipeline, earlier) if earlier else {}
-
-
 def verdict(
     books: Reading,
     governance: Governance,
     declared: Declaration,
     promotion: Promotion,
-    judged: Mapping[str, Judged],
     digest: str | None = None,
 ) -> GateVerdict:
     """The gate's verdict on the promotion now; `digest` is the model's as the registry has it, if that was asked."""
@@ -53,7 +43,7 @@ def verdict(
         digest=_present_digest(books, promotion, digest),
         pipeline_digest=declared.digest,
         live_before=live(books, promotion.pipeline, rule.before) if rule.before else None,
-        judged=judged,
+        judged=governance.judgements.latest(promotion.pipeline, rule.before) if rule.before else {},
         alerts=books.find(Alert, pipeline=promotion.pipeline, state=OPEN),
         approvals=approvals,
         roles={name: known_actor(books, name).roles(promotion.project) for name in names},
@@ -76,6 +66,6 @@ def stage_digests(pipeline: Pipeline) -> dict[str, str]:
 
 def _present_digest(books: Reading, promotion: Promotion, digest: str | None) -> str | None:
     model = books.one(Model, f"{promotion.pipeline}/{promotion.version}")
-    if model is None or (digest is not None and digest != model.digest):
-        return digest if model else None
-    return model.digest
+    if model is None:
+        return None
+    return model.digest if digest is None or digest == model.digest else digest

@@ -38,9 +38,8 @@ def gate_verdict(
     governance: Governance, declared: Declaration, asked: Promotion, *, digest: str | None = None
 ) -> GateVerdict:
     """What the promotion's gate says now, condition by condition."""
-    judged = gate.judged_before(governance, asked)
     with governance.ledger.read() as reading:
-        return gate.verdict(reading, governance, declared, asked, judged, digest)
+        return gate.verdict(reading, governance, declared, asked, digest)
 
 
 def live_deployment(governance: Governance, pipeline: str, environment: str) -> Deployment | None:

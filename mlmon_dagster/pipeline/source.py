@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import core_schema
-
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError, core_schema
 
 from mlmon_dagster import plugins
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        message = "there is no time zone called {name}; expected a name such as Europe/Berlin or UTC"
+        raise PydanticCustomError("tz", message, {"name": repr(name[:60])}) from None
+    return name
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,7 @@ class Rows:
 
     time: Annotated[str | None, Field(description="column with the moment of each row; windows are cut by it")] = None
     key: Annotated[tuple[str, ...], Field(description="columns that together identify a row")] = ()
-    timezone: Annotated[str, Field(description="zone of times that carry none")] = "UTC"
+    timezone: Annotated[str, Field(description="zone of times that carry none"), AfterValidator(_zone)] = "UTC"
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,35 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
 from mlmon_dagster.drift.monitor import Monitor, MonitorsField
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.stages import StageName
-from mlmon_dagster.pipeline.windows import Windows, day
+from mlmon_dagster.pipeline.times import five_fields, not_above_ten_years
+from mlmon_dagster.pipeline.windows import Day, Windows
 from mlmon_dagster.plugins import CONFIG, PluginField, PluginsField, unknown
 from mlmon_dagster.settings import ENVIRONMENTS
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_./-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
+NAME, OWNER = r"^[a-z][a-z0-9_]*$", r"^(team:[A-Za-z0-9_./-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
+PERIOD, CALLABLE = r"^[1-9][0-9]{0,4}[mhdw]$", r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
+REPOSITORY = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"
+
+FORMS: Mapping[str, str] = {
+    NAME: "a name of lower-case letters, digits and _ that starts with a letter",
+    OWNER: "team:name or an e-mail address",
+    PERIOD: "a length of time such as 30m, 12h, 14d or 2w",
+    CALLABLE: "module.path:function",
+    REPOSITORY: "owner/name, as on GitHub",
+}
+"""Pattern -> what it asks for, in words."""
+
+Name = Annotated[str, Field(pattern=NAME, max_length=64)]
+Owner = Annotated[str, Field(pattern=OWNER)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Period = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[mhdw]$", description="a length of time: 30m, 12h, 14d, 2w")]
-CallableName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module.path:function")]
-Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(lambda text: day(text) and text)]
+Period = Annotated[str, Field(pattern=PERIOD), AfterValidator(not_above_ten_years)]
+CallableName = Annotated[str, Field(pattern=CALLABLE)]
+Cron = Annotated[str, AfterValidator(five_fields)]
 
 APPROVAL_FLOORS = {"dev": 0, "staging": 1, "prod": 2}
 """Approvals an environment needs at least (requirement 12.1); a pipeline may raise them, never lower them."""
@@ -103,7 +117,10 @@ class ModelRegistry:
 
     model: Name
     reference: ReferencePeriod
-    train: Annotated[CallableName | None, Field(description="function of the reference features that returns a model")] = None
+    train: Annotated[
+        CallableName | None,
+        Field(description="module.path:function: rows of the reference (pandas) in, fitted model out"),
+    ] = None
     uri: Annotated[str | None, Field(description="a pre-trained model: models:/name/1, runs:/..., or a path")] = None
 
     def __post_init__(self) -> None:
@@ -117,7 +134,9 @@ class Gate:
 
     __pydantic_config__ = CONFIG
 
-    approvals: Annotated[int | None, Field(ge=0, le=20, description="distinct approvers; default and floor 0, 1, 2")] = None
+    approvals: Annotated[
+        int | None, Field(ge=0, le=20, description="distinct approvers; floor and default: dev 0, staging 1, prod 2")
+    ] = None
     checks: Annotated[tuple[str, ...], Field(description="checks that must pass where the version runs now")] = ()
     maximum_age: Annotated[Period, Field(description="a promotion that is not opened in this time expires")] = "24h"
 
@@ -147,10 +166,12 @@ class ModelDeployment:
         for environment, declared in self.environments.items():
             floor, approvals = APPROVAL_FLOORS[environment], declared.gate.approvals
             if approvals is not None and approvals < floor:
-                raise ValueError(
-                    f"{environment} needs at least {floor} approval{'s' if floor > 1 else ''}, got {approvals}: "
+                message = (
+                    "{environment} needs at least {floor} distinct approvals, got {approvals}: "
                     "a pipeline may raise this floor but not lower it"
                 )
+                facts = {"environment": environment, "floor": floor, "approvals": approvals}
+                raise PydanticCustomError("policy_floor", message, {**facts, "at": f"{environment}.gate.approvals"})
         declared_names = list(self.environments)
         if not declared_names or declared_names != list(ENVIRONMENTS[: len(declared_names)]):
             raise ValueError(
@@ -205,7 +226,9 @@ class Performance:
 
     metric: Literal["mae", "rmse", "r2", "accuracy", "f1", "roc_auc"]
     labels: Labels
-    tolerance: Annotated[float, Field(ge=0, description="relative loss against the reference that is still accepted")] = 0.2
+    tolerance: Annotated[
+        float, Field(ge=0, description="relative loss against the reference that is still accepted")
+    ] = 0.2
 
 
 @dataclass(frozen=True)
@@ -218,12 +241,14 @@ class ModelMonitoring:
     checks: Annotated[Mapping[str, Any], PluginsField("check")] = field(default_factory=dict)
     performance: Performance | None = None
     channels: tuple[Annotated[Any, PluginField("channel")], ...] = ()
-    schedule: Annotated[str, Field(description="cron: when closed windows are looked for")] = "0 * * * *"
+    schedule: Annotated[Cron, Field(description="cron: when closed windows are looked for")] = "0 * * * *"
 
     def __post_init__(self) -> None:
         if not self.monitors:
             raise ValueError("a pipeline without a monitor would never see drift: declare at least one")
         twice = set(self.monitors) & set(self.checks)
+        if "performance" in {*self.monitors, *self.checks}:
+            raise ValueError("the name performance belongs to the check of `performance`: choose another")
         if twice:
             raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
 
@@ -239,7 +264,7 @@ class CicdEnforcement:
 
     __pydantic_config__ = CONFIG
 
-    repository: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on GitHub")] = None
+    repository: Annotated[str | None, Field(pattern=REPOSITORY, description="owner/name on GitHub")] = None
     lock: tuple[StageName, ...] = ()
 
 
@@ -276,7 +301,9 @@ class Stages:
         for environment, declared in self.model_deployment.environments.items():
             for name in declared.gate.checks:
                 if name not in known:
-                    raise ValueError(f"the gate of {environment}: {unknown('check', name, known)}")
+                    message = f"the gate of {environment}: {unknown('check', name, known)}"
+                    facts = {"message": message, "at": f"model_deployment.{environment}.gate.checks"}
+                    raise PydanticCustomError("unknown_check", "{message}", facts)
 
 
 @dataclass(frozen=True)

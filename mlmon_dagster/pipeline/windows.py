@@ -5,14 +5,46 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from mlmon_dagster.errors import InputError
+from mlmon_dagster.plugins import CONFIG
 
 Every = Literal["hourly", "daily", "weekly", "monthly"]
 
+
+def day(text: str) -> datetime:
+    """Midnight UTC of `YYYY-MM-DD`, 1900 to 2199; `ValueError` for anything else, impossible dates included.
+
+    >>> day("2014-11-03").isoformat()
+    '2014-11-03T00:00:00+00:00'
+    """
+    try:
+        if len(text) == 10:
+            moment = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+            if 1900 <= moment.year < 2200:
+                return moment
+    except ValueError:
+        pass
+    raise PydanticCustomError(
+        "day", "expected a day as YYYY-MM-DD (1900 to 2199), got {text}", {"text": repr(text[:40])}
+    )
+
+
+def _checked(text: str) -> str:
+    day(text)
+    return text
+
+
+Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(_checked)]
+"""A day as YYYY-MM-DD."""
+
 FIRST = {"hourly": "2025-01-01", "daily": "2020-01-01", "weekly": "2010-01-04", "monthly": "2010-01-01"}
 """Where windows start when the declaration does not say: early enough for most, few enough to list."""
+
+LENGTHS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
+"""How long a window is; months differ."""
 
 FORMATS = {"hourly": "%Y-%m-%d-%H:%M", "daily": "%Y-%m-%d", "weekly": "%Y-%m-%d", "monthly": "%Y-%m-%d"}
 """How a window's start is written as its key (Dagster's own partition key formats)."""
@@ -40,11 +72,11 @@ class Windows:
     ['2014-05-05', '2014-05-12', '2014-05-19']
     """
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = CONFIG
 
     every: Every
-    start: Annotated[str | None, Field(description="first day, YYYY-MM-DD; aligned down to a window's start")] = None
-    end: Annotated[str | None, Field(description="no window starts on or after this day; open when absent")] = None
+    start: Annotated[Day | None, Field(description="first day, YYYY-MM-DD; aligned down to a window's start")] = None
+    end: Annotated[Day | None, Field(description="no window starts on or after this day; open when absent")] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -110,11 +142,4 @@ class Windows:
     def _next(self, start: datetime) -> datetime:
         if self.every == "monthly":
             return (start + timedelta(days=32)).replace(day=1)
-        return start + {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1)}[self.every]
-
-
-def day(text: str) -> datetime:
-    """Midnight UTC of `YYYY-MM-DD`; `ValueError` for anything else, impossible dates included."""
-    if len(text) != 10:
-        raise ValueError(f"expected a day as YYYY-MM-DD, got {text!r}")
-    return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+        return start + LENGTHS[self.every]

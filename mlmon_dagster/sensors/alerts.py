@@ -31,7 +31,9 @@ class FailedChecks(dg.Config):
 def alert_job(pipelines: Mapping[str, Declared], suffix: str = "") -> dg.JobDefinition:
     """The job that records alerts in the audit log and sends them over the pipelines' channels."""
 
-    @dg.op(name=f"raise_alerts_op{suffix}", required_resource_keys={"database"}, retry_policy=dg.RetryPolicy(max_retries=2))
+    @dg.op(
+        name=f"raise_alerts_op{suffix}", required_resource_keys={"database"}, retry_policy=dg.RetryPolicy(max_retries=2)
+    )
     def raise_alerts_op(context: dg.OpExecutionContext, config: FailedChecks) -> None:
         governance = context.resources.database.governance()
         for failed in config.failed:
@@ -49,7 +51,11 @@ def alert_job(pipelines: Mapping[str, Declared], suffix: str = "") -> dg.JobDefi
             )
             context.log.info(f"{alert.id}: {failed.reason}")
 
-    @dg.job(name=f"raise_alerts{suffix}", description="Records alerts in the audit log and sends them.", tags={"dagster/max_runtime": 600})
+    @dg.job(
+        name=f"raise_alerts{suffix}",
+        description="Records alerts in the audit log and sends them.",
+        tags={"dagster/max_runtime": 600},
+    )
     def raise_alerts() -> None:
         raise_alerts_op()
 
@@ -62,9 +68,7 @@ def alert_run(job: dg.JobDefinition, run_key: str, failed: list[FailedCheck]) ->
     return dg.RunRequest(run_key=run_key, run_config=dg.RunConfig(ops={op: FailedChecks(failed=failed)}))
 
 
-def alert_sensor(
-    pipelines: Mapping[str, Declared], job: dg.JobDefinition, suffix: str = ""
-) -> dg.SensorDefinition:
+def alert_sensor(pipelines: Mapping[str, Declared], job: dg.JobDefinition, suffix: str = "") -> dg.SensorDefinition:
     """Reads judged checks newer than its cursor; those that say drift or error ask for alerts."""
 
     @dg.sensor(
@@ -81,7 +85,11 @@ def alert_sensor(
         fresh = judgements.after(cursor, limit=CHECKS_PER_TICK)
         failed = [
             FailedCheck(
-                pipeline=one.pipeline, environment=one.environment, check=one.check, window=one.window, reason=one.reason
+                pipeline=one.pipeline,
+                environment=one.environment,
+                check=one.check,
+                window=one.window,
+                reason=one.reason,
             )
             for _, one in fresh
             if one.verdict in ("drift", "error") and one.pipeline in pipelines

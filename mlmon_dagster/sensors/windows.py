@@ -31,9 +31,7 @@ def window_schedules(
 def _schedule(
     cron: str, place: int, pipelines: Mapping[str, Declared], settings: Settings, suffix: str
 ) -> dg.ScheduleDefinition:
-    members = {
-        name: one for name, one in pipelines.items() if one.pipeline.stages.model_monitoring.schedule == cron
-    }
+    members = {name: one for name, one in pipelines.items() if one.pipeline.stages.model_monitoring.schedule == cron}
 
     @dg.schedule(
         name=f"windows_{place}{suffix}",
@@ -46,7 +44,9 @@ def _schedule(
     def windows(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         governance = context.resources.database.governance()
         now = context.scheduled_execution_time
-        requests = list(due_runs(members, governance.judgements.newest("model_monitoring"), live_environments(governance), now))
+        requests = list(
+            due_runs(members, governance.judgements.newest("model_monitoring"), live_environments(governance), now)
+        )
         yield from requests or [dg.SkipReason("every closed window of every live pipeline is judged")]
 
     return windows

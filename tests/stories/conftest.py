@@ -13,6 +13,7 @@ DIRECT = """run_coordinator:
   class: DefaultRunCoordinator"""
 """Runs start at once instead of waiting for a daemon to take them from its queue."""
 
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A pipeline repository with the shop, and an environment that points to it."""

@@ -92,7 +92,9 @@ def launch(url: str) -> str:
     }  # fmt: skip
     for _ in range(120):
         try:
-            answer = httpx.post(url, json={"query": query, "variables": {"p": {"selector": selector, "mode": "default"}}}, timeout=60)
+            answer = httpx.post(
+                url, json={"query": query, "variables": {"p": {"selector": selector, "mode": "default"}}}, timeout=60
+            )
             found = answer.json()["data"]["launchPipelineExecution"]
             assert found["__typename"] == "LaunchRunSuccess", json.dumps(answer.json())
             return found["run"]["runId"]
@@ -104,7 +106,9 @@ def launch(url: str) -> str:
 def wait(url: str, run: str) -> str:
     query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
     for _ in range(180):
-        status = httpx.post(url, json={"query": query, "variables": {"id": run}}, timeout=60).json()["data"]["runOrError"]["status"]
+        status = httpx.post(url, json={"query": query, "variables": {"id": run}}, timeout=60).json()["data"][
+            "runOrError"
+        ]["status"]
         if status in ("SUCCESS", "FAILURE", "CANCELED"):
             return status
         time.sleep(0.5)
@@ -115,7 +119,9 @@ def test_an_open_alert_closes_the_gate_until_it_is_resolved(in_dev: SimpleNamesp
     asked = request_promotion(in_dev.governance, in_dev.declared, "staging", None, actor="mia")
     approve(in_dev.governance, in_dev.declared, asked.id, actor="paul")
     assert gate_verdict(in_dev.governance, in_dev.declared, asked).open
-    alert = raise_alert(in_dev.governance, in_dev.declared.pipeline, "dev", "inputs", window="2026-01-06", reason="drift")
+    alert = raise_alert(
+        in_dev.governance, in_dev.declared.pipeline, "dev", "inputs", window="2026-01-06", reason="drift"
+    )
     assert not gate_verdict(in_dev.governance, in_dev.declared, asked).open
     with pytest.raises(BlockedError, match="alert"):
         open_promotion(in_dev.governance, in_dev.declared, asked.id)

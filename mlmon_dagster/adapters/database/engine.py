@@ -77,9 +77,13 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def connected(engine: Engine, *, writes: bool) -> Iterator[Connection]:
-    """A connection in a transaction that commits at the end; the database's own failures become ours."""
+    """A connection in a transaction that commits at the end; the database's own failures become ours.
+
+    One that only reads sees one state of the database throughout; one that writes sees what was committed before it.
+    """
+    steady = {} if writes or engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     try:
-        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+        with engine.connect().execution_options(writes=writes, **steady) as connection, connection.begin():
             yield connection
     except (OperationalError, InterfaceError) as error:
         raise explained(error, engine) from error
