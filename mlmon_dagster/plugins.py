@@ -103,7 +103,7 @@ def adapter(plugin: type) -> TypeAdapter[Any]:
 
 @dataclasses.dataclass(frozen=True)
 class PluginField:
-    """The annotation that makes a dataclass field hold one plug-in of `family` (`Annotated[Source, PluginField("source")]`)."""
+    """The annotation that makes a field hold one plug-in of `family`: `Annotated[Any, PluginField("target")]`."""
 
     family: str
 

@@ -144,7 +144,7 @@ class _Reader:
         if event.style == '"' and (bad := forbidden_character(text)):
             self._tell("CHAR", f"{describe(bad[0])} may not stand in a pipeline file", event, path)
             return None
-        filled = self._filled(text, path) if has_variable(text) else text
+        filled: Value | Refused = self._filled(text, path) if has_variable(text) else text
         if isinstance(filled, str) and not event.style and not (text and not filled):
             filled = read_plain(filled)
         if isinstance(filled, Refused):
