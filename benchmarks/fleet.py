@@ -29,7 +29,9 @@ P = dg.DailyPartitionsDefinition("2020-01-01")
 
 
 def asset(key, up, partitioned):
-    @dg.asset(key=key, deps=up, partitions_def=P if partitioned else None, check_specs=[dg.AssetCheckSpec("ok", asset=key)])
+    checks = [dg.AssetCheckSpec("ok", asset=key)]
+
+    @dg.asset(key=key, deps=up, partitions_def=P if partitioned else None, check_specs=checks)
     def one(context):
         return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="ok", passed=True)])
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from fleet import write_fleet
 from measure import HEADER, Row, compare
 
-LOAD = "from dagster import Definitions; from {module} import defs; d = defs() if callable(defs) else defs; d.get_repository_def().get_all_jobs() if hasattr(d, 'get_repository_def') else None"
 TICK = Path(__file__).parent / "tick.py"
 
 

@@ -1,3 +1,3 @@
-"""Model operations for Dagster: a pipeline is one YAML file, its eight stages are assets, its promotions are governed."""
+"""Model operations for Dagster: one YAML file, eight stages as assets, governed promotions."""
 
 __version__ = "0.1.0"

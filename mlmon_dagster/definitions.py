@@ -7,6 +7,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import dagster as dg
 
@@ -43,7 +44,7 @@ def build_pipeline_defs(
 
 
 @cache
-def build_resources(settings: Settings) -> Mapping[str, dg.ConfigurableResource]:
+def build_resources(settings: Settings) -> Mapping[str, dg.ConfigurableResource[Any]]:
     """The resources of a process with these settings."""
     return {
         "database": DatabaseResource(url=_secret("MLMON_DATABASE_URL", settings.database_url)),

@@ -18,7 +18,7 @@ PARQUET_MAGIC = b"PAR1"
 
 
 def read_table(path: str | Path, types: Mapping[str, str] | None = None) -> "pyarrow.Table":
-    """The rows of a CSV (also gzipped) or Parquet file, or of every such file of a folder or glob, in order of their names.
+    """The rows of a CSV (also gzipped) or Parquet file, or of every such file of a folder or glob, by name.
 
     Types of CSV columns are inferred from all values (a column that mixes numbers and text is text) unless `types`
     names an Arrow type. Empty cells are null, in text columns too.

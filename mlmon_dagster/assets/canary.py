@@ -35,8 +35,7 @@ def probe(stage: StageRun, started: Serving, strategy: str) -> dict[str, Any]:
 
 def _recorded_rows(stage: StageRun, strategy: str) -> list[dict[str, Any]]:
     key = stage.upstream("feature_store")
-    windows = [name for name in reversed(stage.outputs.windows(key))]
-    for name in windows:
+    for name in reversed(stage.outputs.windows(key)):
         output = stage.outputs.output(key, name)
         if output is not None and output.rows:
             count = max(SMOKE_ROWS, round(output.rows * CANARY_SHARE)) if strategy == "canary" else SMOKE_ROWS

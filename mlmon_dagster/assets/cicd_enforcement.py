@@ -4,7 +4,7 @@ from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.ports import Ports
-from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
+from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun, Verdict
 from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.lifecycle.locks import changed_locks, set_lock
 from mlmon_dagster.lifecycle.queries import live_deployment, open_alerts
@@ -24,7 +24,7 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     evidence = gate_evidence(stage, ports)
     digest = stage.outputs.write_document(stage.key, None, {"pipeline_digest": declared.digest, **evidence})
     missing = evidence["missing"]
-    verdict = "ok" if not missing else "insufficient"
+    verdict: Verdict = "insufficient" if missing else "ok"
     judged = CheckResult("evidence", verdict, "; ".join(missing) or "live, judged green, no open alert")
     metrics = {
         "locks.broken": float(len(broken)),

@@ -1,7 +1,6 @@
 """Makes the Dagster assets of a pipeline: the shared stages once, the others once for each environment."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -60,7 +59,7 @@ def _asset(declared: Declared, stage: StageAsset, environment: str | None) -> dg
         metadata={"pipeline_file": str(declared.file)},
         pool=f"{pipeline.name}/{environment}" if stage.name == "model_deployment" else None,
     )
-    def materialize(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def materialize(context: dg.AssetExecutionContext) -> "dg.MaterializeResult[Any]":
         ports = open_ports(context.resources)
         if not partitions:
             return _materialized(_run(context, declared, stage, key, ports, None))
@@ -122,7 +121,7 @@ def _run_many(
     key: StageKey,
     ports: Ports,
     windows: Sequence[Window],
-) -> dg.MaterializeResult:
+) -> "dg.MaterializeResult[Any]":
     """Runs every window of a backfill's range; each window keeps its own metadata and check evaluations."""
     results: list[StageResult] = []
     for window in windows:
@@ -140,7 +139,7 @@ def _worst(checks: Sequence[Any]) -> Any:
     return max(checks, key=lambda check: order.index(check.verdict))
 
 
-def _materialized(result: StageResult) -> dg.MaterializeResult:
+def _materialized(result: StageResult) -> "dg.MaterializeResult[Any]":
     return dg.MaterializeResult(
         metadata=report.metadata_of(result),
         data_version=dg.DataVersion(result.digest),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mlmon_dagster.assets.moments import parse_moments
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageRun
 from mlmon_dagster.drift.performance import PERFORMANCE, measure
@@ -12,7 +13,6 @@ from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:
     import numpy
-    import pandas
     import pyarrow
 
 MINIMUM_LABELS = 30
@@ -48,6 +48,8 @@ def join_labels(
     stage: StageRun, declared: Performance, predictions: "pyarrow.Table"
 ) -> "tuple[numpy.ndarray, numpy.ndarray]":
     """Labels and predictions of the rows that have both, as float arrays of one length, joined by key."""
+    import pyarrow as pa
+
     key = list(declared.labels.source.rows.key)
     table = declared.labels.source.reader.read(stage.directory, declared.labels.source.rows.time, stage.window)
     for name in (*key, declared.labels.column):
@@ -55,22 +57,25 @@ def join_labels(
             raise DataError(
                 f"the labels have no column {name!r}", hint=f"their columns: {', '.join(table.column_names)}"
             )
-    frame = predictions.select([*key, "prediction"]).to_pandas()
-    labels = table.select([*key, declared.labels.column]).to_pandas().drop_duplicates(key)
-    labels = labels.rename(columns={declared.labels.column: "label"})
-    for name in key:
-        frame[name], labels[name] = _comparable(frame[name], labels[name])
-    joined = frame.merge(labels, on=key, how="inner").dropna(subset=["label", "prediction"])
+    wanted = pa.table({**_keys(predictions, predictions, key, "UTC"), "prediction": predictions["prediction"]})
+    zone = declared.labels.source.rows.timezone
+    found = pa.table({**_keys(table, predictions, key, zone), "label": table[declared.labels.column]})
+    joined = wanted.to_pandas().merge(found.to_pandas().drop_duplicates(key), on=key, how="inner")
+    joined = joined.dropna(subset=["label", "prediction"])
     return joined["label"].to_numpy(), joined["prediction"].to_numpy()
 
 
-def _comparable(ours: "pandas.Series", theirs: "pandas.Series") -> "tuple[pandas.Series, pandas.Series]":
-    """One type for both sides of a key: moments as UTC, everything else as text."""
-    import pandas as pd
+def _keys(
+    table: "pyarrow.Table", predictions: "pyarrow.Table", key: list[str], timezone: str
+) -> "dict[str, pyarrow.ChunkedArray]":
+    """Key columns that compare: moments as moments, however the labels write them, everything else as text."""
+    import pyarrow as pa
 
-    if pd.api.types.is_datetime64_any_dtype(ours) or pd.api.types.is_datetime64_any_dtype(theirs):
-        return pd.to_datetime(ours, utc=True), pd.to_datetime(theirs, utc=True, errors="coerce")
-    return ours.astype(str), theirs.astype(str)
+    moments = [name for name in key if pa.types.is_timestamp(predictions.schema.field(name).type)]
+    return {
+        name: parse_moments(table[name], timezone).values if name in moments else table[name].cast(pa.string())
+        for name in key
+    }
 
 
 def _judge(declared: Performance, value: float, reference: float | None, metrics: dict[str, float]) -> CheckResult:
@@ -81,7 +86,8 @@ def _judge(declared: Performance, value: float, reference: float | None, metrics
     higher_is_better = PERFORMANCE[declared.metric] == "higher"
     loss = (reference - value if higher_is_better else value - reference) / max(abs(reference), 1e-12)
     metrics["performance.loss"] = loss
-    text = f"{declared.metric} is {value:.6g}, on the reference {reference:.6g} ({loss:+.1%} loss, {declared.tolerance:.0%} accepted)"
+    worse = f"{abs(loss):.1%} {'worse' if loss > 0 else 'better'}, up to {declared.tolerance:.0%} worse is accepted"
+    text = f"{declared.metric} is {value:.6g}, on the reference {reference:.6g} ({worse})"
     return CheckResult("performance", "drift" if loss > declared.tolerance else "ok", text, metrics)
 
 

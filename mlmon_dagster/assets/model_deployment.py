@@ -9,10 +9,10 @@ from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.errors import BlockedError, DataError, FailedError, MlmonError
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.promotions import Promotion
+from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.lifecycle.deployments import fail_deployment, finish_deployment, open_promotion
 from mlmon_dagster.lifecycle.promotions import request_promotion
 from mlmon_dagster.lifecycle.queries import deployments, live_deployment, models, pending_promotions, promotion
-from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.ports import ModelVersion, Placement, Serving, Target
 
 CHECKS = {"serving": "The promoted version is live, healthy, and answers with its own digest."}

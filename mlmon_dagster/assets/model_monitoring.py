@@ -65,7 +65,8 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
 def _judge_monitors(
     pipeline: Pipeline, profile: Profile, window: Mapping[str, Column]
 ) -> tuple[list[CheckResult], list[Drift]]:
-    found, drifts = [], []
+    found: list[CheckResult] = []
+    drifts: list[Drift] = []
     for name, monitor in pipeline.stages.model_monitoring.monitors.items():
         judged = judge(profile, window, monitor)
         drifts += judged

@@ -1,9 +1,10 @@
 """Windows as Dagster time partitions, and how stages with and without windows depend on each other."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import dagster as dg
 from dagster import BetaWarning, PreviewWarning
@@ -13,7 +14,7 @@ from mlmon_dagster.pipeline.windows import FORMATS, Windows
 PARTITIONS_PER_RUN = 53
 """A backfill runs up to a year of weekly windows in one run: a run costs more than a window."""
 
-KINDS: dict[str, type[dg.TimeWindowPartitionsDefinition]] = {
+KINDS: dict[str, Callable[..., dg.TimeWindowPartitionsDefinition]] = {
     "hourly": dg.HourlyPartitionsDefinition,
     "daily": dg.DailyPartitionsDefinition,
     "weekly": dg.WeeklyPartitionsDefinition,
@@ -24,14 +25,10 @@ KINDS: dict[str, type[dg.TimeWindowPartitionsDefinition]] = {
 @cache
 def partitions_of(windows: Windows) -> dg.TimeWindowPartitionsDefinition:
     """The partitions whose keys are the windows' keys; weeks start on Monday, everything is UTC."""
-    monday = {"day_offset": 1} if windows.every == "weekly" else {}
     form = FORMATS[windows.every]
-    return KINDS[windows.every](  # type: ignore[call-arg]
-        windows.first.strftime(form),
-        end_date=windows.last.strftime(form) if windows.last else None,
-        timezone="UTC",
-        **monday,
-    )
+    monday: dict[str, Any] = {"day_offset": 1} if windows.every == "weekly" else {}
+    start, end = windows.first.strftime(form), windows.last.strftime(form) if windows.last else None
+    return KINDS[windows.every](start, end_date=end, timezone="UTC", **monday)
 
 
 def check_spec(
@@ -43,7 +40,7 @@ def check_spec(
 
 @contextmanager
 def accepted_previews() -> Iterator[None]:
-    """Dagster warns of each use of partitioned checks, backfill policies and owners; we chose them, and pin its minor version."""
+    """Dagster warns of partitioned checks, backfill policies and owners; we chose them and pin its version."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PreviewWarning)
         warnings.simplefilter("ignore", BetaWarning)

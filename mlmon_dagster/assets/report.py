@@ -78,7 +78,7 @@ def fact(value: Any) -> Any:
     """A fact as Dagster metadata: addresses become links, structures become JSON."""
     if isinstance(value, str) and value.startswith(("http://", "https://")):
         return dg.MetadataValue.url(value)
-    if isinstance(value, Mapping) or (isinstance(value, list | tuple)):
+    if isinstance(value, Mapping | list | tuple):
         return dg.MetadataValue.json(json.loads(json.dumps(value, default=str)))
     if isinstance(value, bool | int | float | str):
         return value

@@ -28,7 +28,7 @@ def acts(command: F) -> F:
 def reason_option(required: bool) -> Callable[[F], F]:
     """`--reason`, recorded in the audit log."""
     missing = {"required": True} if required else {"default": ""}
-    return click.option("--reason", help="Why; recorded.", **missing)  # type: ignore[arg-type]
+    return click.option("--reason", help="Why; recorded.", **missing)
 
 
 def open_governance() -> "tuple[Settings, Governance]":

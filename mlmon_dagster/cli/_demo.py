@@ -3,8 +3,8 @@
 import gzip
 import os
 import shutil
-from contextlib import ExitStack, contextmanager
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def tell(*, exits: bool, port: int) -> int:
             _forget(home)
             instance = stack.enter_context(open_instance(settings))
             runner = Runner(open_pipelines([PIPELINE], settings), settings, instance)
-            demo = Demo(story, runner, runner.definitions.resources["database"].governance())
+            demo = Demo(story, runner, runner.governance())
             story.good(f"{len(runner.keys)} assets of one YAML file: 8 stages, 3 environments")
         demo.tell()
         demo.close(exits=exits)
@@ -145,9 +145,8 @@ class Demo:
             live = self._live("dev")
             answer = self._ask(live.address)
             self.story.good(f"version {live.version} answers at {live.address}")
-            self.story.good(
-                f"one house: {answer['prediction']:,.0f} dollars, drift score {answer['drift_score']:.2f} ({answer['band']})"
-            )
+            score = f"drift score {answer['drift_score']:.2f} ({answer['band']})"
+            self.story.good(f"one house: {answer['prediction']:,.0f} dollars, {score}")
 
     def watch_calm_weeks(self) -> None:
         """Score and judge the weeks after the reference: they must stay green."""

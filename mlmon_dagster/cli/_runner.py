@@ -11,9 +11,11 @@ from typing import Any
 import dagster as dg
 
 from mlmon_dagster.adapters.pipelines import Declared, load_pipelines
-from mlmon_dagster.definitions import build_pipeline_defs
+from mlmon_dagster.definitions import build_pipeline_defs, build_resources
 from mlmon_dagster.errors import InputError, MissingError
+from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.plugins import unknown
+from mlmon_dagster.resources.database import DatabaseResource
 from mlmon_dagster.settings import Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -77,6 +79,12 @@ class Runner:
         self.job = self.definitions.resolve_implicit_global_asset_job_def()
         self.keys = sorted(key.to_user_string() for key in self.job.asset_layer.executable_asset_keys)
 
+    def governance(self) -> Governance:
+        """Governance as the stages of these definitions see it."""
+        database = build_resources(self.settings)["database"]
+        assert isinstance(database, DatabaseResource)  # noqa: S101 - built one line above
+        return database.governance()
+
     def select(self, patterns: Sequence[str]) -> list[str]:
         """Stages that match; a `*` matches any part. `MissingError` names the nearest stages."""
         selected: list[str] = []
@@ -132,7 +140,7 @@ class Runner:
     def _carry_out(self, sensor: dg.SensorDefinition, request: dg.RunRequest) -> RunReport:
         if request.asset_selection:
             return self.run([key.to_user_string() for key in request.asset_selection], request.partition_key)
-        job = self.definitions.resolve_job_def(sensor.job_name)
+        job = self.definitions.resolve_job_def(sensor.job.name)
         config = {**request.run_config, **QUIET}
         return _report(job.execute_in_process(instance=self.instance, run_config=config, raise_on_error=False))
 

@@ -32,7 +32,7 @@ def command(stages: tuple[str, ...], windows: tuple[str, ...], as_json: bool) ->
     with open_instance(settings) as instance:
         runner = Runner(open_pipelines(stages, settings), settings, instance)
         selected = runner.select(stages)
-        for first, last in [_range(window) for window in windows] or [(None, None)]:
+        for first, last in [_range(window) for window in windows or (None,)]:
             report = runner.run(selected, first, last)
             reports.append(report)
             if not as_json:
@@ -42,7 +42,9 @@ def command(stages: tuple[str, ...], windows: tuple[str, ...], as_json: bool) ->
     return 0 if all(report.green for report in reports) else 1
 
 
-def _range(window: str) -> tuple[str, str | None]:
+def _range(window: str | None) -> tuple[str | None, str | None]:
+    if window is None:
+        return None, None
     first, dots, last = window.partition("..")
     return first, last if dots else None
 

@@ -1,1 +1,1 @@
-"""Measures how far a window has drifted from the reference: exact, in numpy and scipy's special functions only. Pure."""
+"""Measures how far a window has drifted from the reference: exact, in numpy and scipy.special only. Pure."""

@@ -90,7 +90,7 @@ class Column:
 
 def _masked(name: str, array: object) -> Array:
     if isinstance(array, np.ma.MaskedArray):
-        array = np.where(np.ma.getmaskarray(array), None, array.astype(object))
+        array = np.ma.filled(array.astype(object), None)
     data = np.asarray(array)
     if data.ndim != 1:
         raise DataError(f"column {name!r} has {data.ndim} dimensions, expected one value a row")

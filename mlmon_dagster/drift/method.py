@@ -43,8 +43,8 @@ def cumulative(reference: Column, window: Column) -> tuple[Array, Array, Array]:
 def shares(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
     """Shares of both sides in common bins, each summing to 1.
 
-    Ordered columns are cut at the reference's quantiles, so that one outlier cannot hide drift; every other column has one
-    bin for each category of either side.
+    Ordered columns are cut at the reference's quantiles, so that one outlier cannot hide drift; every other column has
+    one bin for each category of either side.
     """
     if reference.ordered:
         edges = quantiles(reference, np.arange(1, bins) / bins)

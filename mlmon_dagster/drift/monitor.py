@@ -139,7 +139,7 @@ def verdict_of(verdicts: Iterable[str]) -> Verdict:
     >>> verdict_of([])
     'no_data'
     """
-    found = [SEVERITY.index(verdict) for verdict in verdicts]  # type: ignore[arg-type]
+    found = [SEVERITY.index(verdict) for verdict in verdicts]
     return SEVERITY[max(found)] if found else "no_data"
 
 

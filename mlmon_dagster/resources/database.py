@@ -1,6 +1,7 @@
 """The audit log, its projections, metrics and verdicts as a Dagster resource."""
 
 from datetime import datetime, timezone
+from typing import Any
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -10,7 +11,7 @@ from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.settings import Settings, read_settings
 
 
-class DatabaseResource(dg.ConfigurableResource):
+class DatabaseResource(dg.ConfigurableResource[Any]):
     """One database for governance: SQLite in a file, or Postgres."""
 
     url: str = Field(description="SQLAlchemy URL")

@@ -6,6 +6,8 @@ from datetime import datetime
 import dagster as dg
 
 from mlmon_dagster.adapters.pipelines import Declared
+from mlmon_dagster.lifecycle.governance import Governance
+from mlmon_dagster.lifecycle.queries import live_deployments
 from mlmon_dagster.pipeline.stages import BATCH, SHARED_STAGES, StageKey
 from mlmon_dagster.pipeline.windows import Window, day
 from mlmon_dagster.ports import Newest
@@ -47,15 +49,15 @@ def _schedule(
         requests = list(
             due_runs(members, governance.judgements.newest("model_monitoring"), live_environments(governance), now)
         )
-        yield from requests or [dg.SkipReason("every closed window of every live pipeline is judged")]
+        yield from requests
+        if not requests:
+            yield dg.SkipReason("every closed window of every live pipeline is judged")
 
     return windows
 
 
-def live_environments(governance: object) -> dict[str, tuple[str, ...]]:
+def live_environments(governance: Governance) -> dict[str, tuple[str, ...]]:
     """Pipeline -> environments in which a version is live: one query for all."""
-    from mlmon_dagster.lifecycle.queries import live_deployments
-
     found: dict[str, tuple[str, ...]] = {}
     for deployment in live_deployments(governance):
         found[deployment.pipeline] = (*found.get(deployment.pipeline, ()), deployment.environment)

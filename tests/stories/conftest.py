@@ -44,7 +44,7 @@ def shop(folder: Path) -> Iterator[SimpleNamespace]:
     settings = read_settings()
     with open_instance(settings) as instance:
         runner = Runner(open_pipelines(["shop"], settings), settings, instance)
-        governance = runner.definitions.resources["database"].governance()
+        governance = runner.governance()
         for name, role in (
             ("ada", "admin"), ("mia", "ml_engineer"), ("paul", "production_team"), ("petra", "production_team"),
             ("sam", "model_sponsor"), ("mona", "monitoring_team"),

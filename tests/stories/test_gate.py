@@ -20,6 +20,7 @@ from mlmon_dagster.lifecycle.promotions import approve, reject, request_promotio
 from mlmon_dagster.lifecycle.queries import deployments, gate_verdict, live_deployment, pending_promotions
 
 BIN = Path(sys.executable).parent
+DEPLOYMENT = 'key:"shop/prod/model_deployment"'
 
 
 def entries(shop: SimpleNamespace) -> int:
@@ -56,7 +57,7 @@ def test_a_requested_but_unapproved_promotion_is_refused_with_what_is_missing(in
 def test_dagster_asset_materialize_is_refused_as_well(in_dev: SimpleNamespace) -> None:
     before = entries(in_dev)
     done = subprocess.run(
-        [BIN / "dagster", "asset", "materialize", "-m", "mlmon_dagster.definitions", "--select", 'key:"shop/prod/model_deployment"'],
+        [BIN / "dagster", "asset", "materialize", "-m", "mlmon_dagster.definitions", "--select", DEPLOYMENT],
         capture_output=True, text=True, timeout=180, cwd=in_dev.folder,
     )  # fmt: skip
     assert done.returncode != 0

@@ -27,7 +27,7 @@ class EmbeddedStorage(DagsterStorage, ConfigurableClass):
         self._runs = SqliteRunStorage.from_local(base_dir)
         self._events = ConsolidatedSqliteEventLogStorage(base_dir)
         self._schedules = SqliteScheduleStorage.from_local(str(Path(base_dir) / "schedules"))
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # Dagster's own
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -38,7 +38,7 @@ class EmbeddedStorage(DagsterStorage, ConfigurableClass):
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> DagsterStorage:
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
         """Postgres storage where `MLMON_DAGSTER_DATABASE_URL` is set, else SQLite under `MLMON_HOME`."""
         url = os.environ.get("MLMON_DAGSTER_DATABASE_URL")
         if url:
@@ -57,7 +57,7 @@ class EmbeddedStorage(DagsterStorage, ConfigurableClass):
                 part.register_instance(instance)
 
     def dispose(self) -> None:
-        self._events.dispose()
+        self._events.dispose()  # type: ignore[no-untyped-call] # Dagster's own
         self._runs.dispose()
         self._schedules.dispose()
 

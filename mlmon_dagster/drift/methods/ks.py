@@ -14,7 +14,8 @@ class Ks:
     """Largest difference between the two cumulative distributions, 0 to 1.
 
     The p-value is the asymptotic one of the two-sample test (Kolmogorov's distribution at sqrt(nm/(n+m)) D),
-    conservative where values repeat. Source: Hodges, "The significance probability of the Smirnov two-sample test", 1958.
+    conservative where values repeat.
+    Source: Hodges, "The significance probability of the Smirnov two-sample test", 1958.
 
     >>> Ks().measure(Column.of("x", [1, 2, 3, 4]), Column.of("x", [3, 4, 5, 6])).value
     0.5

@@ -13,7 +13,7 @@ from mlmon_dagster.drift.method import Measure, cumulative, quantiles
 class Wasserstein:
     """Area between the two cumulative distributions (earth mover's distance), in standard deviations of the reference.
 
-    Where the reference is constant its spread is that of the window, so that noise on a constant is measured against itself.
+    Where the reference is constant its spread is that of the window: noise on a constant is measured against itself.
     Source: Villani, "Optimal Transport", 2009, section 6; normalised as Evidently does.
     """
 
