@@ -85,7 +85,7 @@ class Office:
     def declared(self) -> Any:
         from mlmon_dagster.adapters.pipelines import load_pipelines
 
-        return next(iter(load_pipelines(self.folder / "pipelines", {})))
+        return load_pipelines(self.folder / "pipelines", {})["prices"]
 
 
 def _text(stream: io.TextIOWrapper) -> str:
