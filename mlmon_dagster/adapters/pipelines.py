@@ -31,9 +31,17 @@ def load_pipelines(folder: Path, environ: Mapping[str, str]) -> dict[str, Declar
 
     Raises `InvalidPipelineError` with the mistakes of all files, `MissingError` when there is no file.
     """
+    declared, problems = read_pipelines(pipeline_files(folder), environ)
+    if problems:
+        raise InvalidPipelineError(problems)
+    return declared
+
+
+def read_pipelines(files: Iterable[Path], environ: Mapping[str, str]) -> tuple[dict[str, Declared], list[Problem]]:
+    """The pipelines of these files by name, and every mistake; a name that is declared twice is one."""
     declared: dict[str, Declared] = {}
     problems: list[Problem] = []
-    for file in pipeline_files(folder):
+    for file in files:
         try:
             one = load_pipeline(file, environ)
         except InvalidPipelineError as error:
@@ -43,9 +51,7 @@ def load_pipelines(folder: Path, environ: Mapping[str, str]) -> dict[str, Declar
             other = shown(declared[one.pipeline.name].file)
             problems.append(_problem("DUPLICATE", f"the pipeline {one.pipeline.name} is declared in {other} too", file))
         declared.setdefault(one.pipeline.name, one)
-    if problems:
-        raise InvalidPipelineError(problems)
-    return declared
+    return declared, problems
 
 
 def load_pipeline(file: Path, environ: Mapping[str, str]) -> Declared:
