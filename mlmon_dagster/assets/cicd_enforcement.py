@@ -40,7 +40,7 @@ def gate_evidence(stage: StageRun, ports: Ports) -> dict[str, Any]:
     governance, pipeline, environment = ports.governance, stage.pipeline.name, stage.key.environment or ""
     live = live_deployment(governance, pipeline, environment)
     judged = governance.judgements.latest(pipeline, environment)
-    expected = stage.pipeline.stages.model_monitoring.check_names
+    expected = stage.pipeline.stages.model_monitoring.immediate_checks
     alerts = [alert.id for alert in open_alerts(governance, pipeline)]
     checks = [
         {"check": name, "window": judged[name].window, "verdict": judged[name].verdict, "reason": judged[name].reason}

@@ -46,19 +46,23 @@ class Column:
     @property
     def mean(self) -> float:
         """Mean of the present values; NaN without any."""
-        return float(np.dot(self.numbers, self.counts) / self.present) if self.present else float("nan")
+        return float(self.values[0]) + self._mean_offset if self.present else float("nan")
 
     @property
     def std(self) -> float:
         """Population standard deviation of the present values; NaN without any."""
         if not self.present:
             return float("nan")
-        return float(np.sqrt(np.dot((self.numbers - self.mean) ** 2, self.counts) / self.present))
+        return float(np.sqrt(np.dot((self._offsets - self._mean_offset) ** 2, self.counts) / self.present))
 
     @property
-    def numbers(self) -> Array:
-        """`values` as float64."""
-        return self.values.astype(np.float64)
+    def _offsets(self) -> Array:
+        """Distances from the smallest value as float64: exact for whole numbers that float64 cannot hold."""
+        return np.asarray((self.values - self.values[0]).astype(np.float64))
+
+    @property
+    def _mean_offset(self) -> float:
+        return float(np.dot(self._offsets, self.counts) / self.present)
 
     @classmethod
     def of(cls, name: str, array: object, kind: Kind | None = None) -> "Column":
@@ -90,7 +94,8 @@ class Column:
 
 def _masked(name: str, array: object) -> Array:
     if isinstance(array, np.ma.MaskedArray):
-        array = np.ma.filled(array.astype(object), None)
+        hidden = np.ma.getmaskarray(array)
+        array = np.array([None if no else value for value, no in zip(array.data, hidden, strict=True)], dtype=object)
     data = np.asarray(array)
     if data.ndim != 1:
         raise DataError(f"column {name!r} has {data.ndim} dimensions, expected one value a row")

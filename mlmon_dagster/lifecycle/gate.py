@@ -12,14 +12,14 @@ from mlmon_dagster.ports import Reading
 
 
 def rule_of(pipeline: Pipeline, environment: str) -> GateRule:
-    """What the gate asks for; a gate that names no checks asks for all that are monitored."""
+    """What the gate asks for; a gate that names no checks asks for all that need no labels."""
     gate = pipeline.stages.model_deployment.environments[environment].gate
     earlier = before(environment)
     return GateRule(
         environment=environment,
         before=earlier,
         approvals=pipeline.approvals(environment),
-        checks=(gate.checks or pipeline.stages.model_monitoring.check_names) if earlier else (),
+        checks=(gate.checks or pipeline.stages.model_monitoring.immediate_checks) if earlier else (),
         production_team=environment == "prod",
         locked=pipeline.stages.cicd_enforcement.lock,
     )

@@ -253,6 +253,11 @@ class ModelMonitoring:
             raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
 
     @property
+    def immediate_checks(self) -> tuple[str, ...]:
+        """Checks that are judged as soon as a window is scored; performance waits for labels."""
+        return (*self.monitors, *self.checks)
+
+    @property
     def check_names(self) -> tuple[str, ...]:
         """Every check that monitoring a window reports: one for each monitor, declared check, and performance."""
         return (*self.monitors, *self.checks, *(("performance",) if self.performance else ()))

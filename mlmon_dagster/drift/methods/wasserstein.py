@@ -30,6 +30,6 @@ class Wasserstein:
 
 def scale(reference: Column, window: Column) -> float:
     """The spread that distances are measured in: the reference's, else the window's, else 1."""
-    lower, middle, upper = quantiles(reference, [0.25, 0.5, 0.75]).astype(np.float64)
-    candidates = (reference.std, (upper - lower) / 1.349, window.std, abs(middle))
+    lower, middle, upper = quantiles(reference, [0.25, 0.5, 0.75])
+    candidates = (reference.std, float(upper - lower) / 1.349, window.std, abs(float(middle)))
     return next((one for one in candidates if np.isfinite(one) and one > 0), 1.0)
