@@ -145,7 +145,7 @@ class PluginsField:
         return parsed
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": json_schema(self.family)}
+        return named_json_schema(self.family)
 
 
 def relocated(problem: Any, *prefix: str | int) -> InitErrorDetails:
@@ -169,14 +169,42 @@ def name_of(plugin: type) -> str:
     raise MissingError(f"{plugin.__qualname__} is no plug-in: it has no entry point in a group mlmon_dagster.<family>s")
 
 
-def json_schema(family: str) -> dict[str, Any]:
-    """One alternative per member, for editors and the documentation."""
-    alternatives: list[dict[str, Any]] = [{"enum": list(names(family))}]
+def json_schema(family: str, shared: type | None = None) -> dict[str, Any]:
+    """JSON Schema of one plug-in: its name, or a mapping with `use` and its fields (and those of `shared`)."""
+    return {"anyOf": [{"enum": list(names(family))}, *alternatives(family, shared).values()]}
+
+
+def named_json_schema(family: str, shared: type | None = None) -> dict[str, Any]:
+    """JSON Schema of a mapping of named plug-ins: where the name is a plug-in's, `use` may be left out."""
+    each = alternatives(family, shared)
+    short = [{"enum": list(names(family))}] if shared is None else []
+    own = {name: [_without_use(one), *(each[other] for other in each if other != name)] for name, one in each.items()}
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+        "properties": {name: {"anyOf": [*short, *choices]} for name, choices in own.items()},
+        "additionalProperties": {"anyOf": [*short, *each.values()]},
+    }
+
+
+def _without_use(one: Mapping[str, Any]) -> dict[str, Any]:
+    required = [key for key in one["required"] if key != "use"]
+    return {**one, "title": f"{one['title']}.named", "required": required}
+
+
+def alternatives(family: str, shared: type | None = None) -> dict[str, dict[str, Any]]:
+    """Name -> JSON Schema of the plug-in's mapping, for every member; nested definitions stand in its own `$defs`."""
+    found = {}
     for name in names(family):
-        body = adapter(load(family, name)).json_schema(ref_template="#/$defs/{model}")
-        body.get("properties", {})["use"] = {"const": name, "description": f"the {family} plug-in"}
-        alternatives.append(body)
-    return {"anyOf": alternatives}
+        prefix = f"{family}.{name}."
+        body = adapter(load(family, name)).json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
+        more = adapter(shared).json_schema() if shared else {}
+        body["$defs"] = {prefix + key: value for key, value in body.pop("$defs", {}).items()}
+        body["title"] = f"{family}.{name}"
+        body["properties"] = {"use": {"const": name}, **body.get("properties", {}), **more.get("properties", {})}
+        body["required"] = ["use", *body.get("required", ()), *more.get("required", ())]
+        found[name] = body
+    return found
 
 
 def _mapping(family: str, raw: object) -> Mapping[str, Any]:

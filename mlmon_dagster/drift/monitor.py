@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from mlmon_dagster import plugins
@@ -106,12 +106,7 @@ class MonitorsField:
         return core_schema.no_info_plain_validator_function(plugins.PluginsField("method", parse_monitor).parse)
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
-        schema = plugins.json_schema("method")
-        shared = TypeAdapter(Threshold).json_schema()["properties"]
-        alternatives = [one for one in schema["anyOf"] if "properties" in one]
-        for alternative in alternatives:
-            alternative["properties"].update(shared)
-        return {"type": "object", "additionalProperties": {"anyOf": alternatives}}
+        return plugins.named_json_schema("method", Threshold)
 
 
 def judge(profile: Profile, window: Mapping[str, Column], monitor: Monitor) -> tuple[Drift, ...]:

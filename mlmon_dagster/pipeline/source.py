@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
 from mlmon_dagster import plugins
@@ -47,12 +47,7 @@ class Source:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _schema: object, _handler: object) -> dict[str, Any]:
-        schema = plugins.json_schema("source")
-        shared = TypeAdapter(Rows).json_schema()["properties"]
-        for alternative in schema["anyOf"]:
-            if "properties" in alternative:
-                alternative["properties"].update(shared)
-        return schema
+        return {"anyOf": list(plugins.alternatives("source", Rows).values())}
 
 
 def parse_source(raw: object) -> Source:

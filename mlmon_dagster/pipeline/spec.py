@@ -46,12 +46,12 @@ class ColumnRule:
     __pydantic_config__ = CONFIG
 
     type: Literal["float", "integer", "string", "boolean", "timestamp"]
-    minimum: float | None = None
-    maximum: float | None = None
-    one_of: tuple[str | int | float | bool, ...] | None = None
-    pattern: str | None = None
-    nullable: bool = False
-    unique: bool = False
+    minimum: Annotated[float | None, Field(description="the least value")] = None
+    maximum: Annotated[float | None, Field(description="the greatest value")] = None
+    one_of: Annotated[tuple[str | int | float | bool, ...] | None, Field(description="the only values")] = None
+    pattern: Annotated[str | None, Field(description="regular expression for the whole text")] = None
+    nullable: Annotated[bool, Field(description="whether a value may be missing")] = False
+    unique: Annotated[bool, Field(description="whether no two rows of a window share a value")] = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ class DataPreparation:
 
     __pydantic_config__ = CONFIG
 
-    schema: Mapping[str, ColumnRule] = field(default_factory=dict)
+    schema: Annotated[Mapping[str, ColumnRule], Field(description="column: what its values must satisfy")] = field(
+        default_factory=dict
+    )
     on_invalid: Annotated[
         Literal["quarantine", "fail"], Field(description="what happens to invalid rows, or to the whole window")
     ] = "quarantine"
@@ -95,8 +97,10 @@ class FeatureStore:
 
     __pydantic_config__ = CONFIG
 
-    features: Mapping[Name, str | CallableFeature] = field(default_factory=dict)
-    key: tuple[str, ...] = ()
+    features: Annotated[
+        Mapping[Name, str | CallableFeature], Field(description="name: SQL expression (DuckDB), or {call: function}")
+    ] = field(default_factory=dict)
+    key: Annotated[tuple[str, ...], Field(description="columns that together identify a row")] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class ModelRegistry:
 
     __pydantic_config__ = CONFIG
 
-    model: Name
+    model: Annotated[Name, Field(description="name in the registry")]
     reference: ReferencePeriod
     train: Annotated[
         CallableName | None,
@@ -148,7 +152,9 @@ class EnvironmentDeployment:
     __pydantic_config__ = CONFIG
 
     target: Annotated[Any, PluginField("target")]
-    strategy: Literal["direct", "rolling", "canary", "blue_green"] = "direct"
+    strategy: Annotated[
+        Literal["direct", "rolling", "canary", "blue_green"], Field(description="how traffic goes to the new version")
+    ] = "direct"
     gate: Gate = field(default_factory=Gate)
 
 
@@ -270,7 +276,7 @@ class CicdEnforcement:
     __pydantic_config__ = CONFIG
 
     repository: Annotated[str | None, Field(pattern=REPOSITORY, description="owner/name on GitHub")] = None
-    lock: tuple[StageName, ...] = ()
+    lock: Annotated[tuple[StageName, ...], Field(description="stages that must be locked for a gate to open")] = ()
 
 
 @dataclass(frozen=True)
@@ -320,9 +326,9 @@ class Pipeline:
     pipeline: Annotated[Name, Field(description="the pipeline's name")]
     project: Annotated[Name, Field(description="the group of pipelines it belongs to")]
     owner: Annotated[Owner, Field(description="team:name or an e-mail address")]
-    windows: Windows
-    stages: Stages
-    description: str = ""
+    windows: Annotated[Windows, Field(description="how data is cut by time")]
+    stages: Annotated[Stages, Field(description="the eight stages")]
+    description: Annotated[str, Field(description="for people")] = ""
 
     @property
     def name(self) -> str:
