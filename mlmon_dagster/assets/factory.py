@@ -59,7 +59,7 @@ def _asset(declared: Declared, stage: StageAsset, environment: str | None) -> dg
         metadata={"pipeline_file": str(declared.file)},
         pool=f"{pipeline.name}/{environment}" if stage.name == "model_deployment" else None,
     )
-    def materialize(context: dg.AssetExecutionContext) -> "dg.MaterializeResult[Any]":
+    def materialize(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg] # Dagster reads it
         ports = open_ports(context.resources)
         if not partitions:
             return _materialized(_run(context, declared, stage, key, ports, None))

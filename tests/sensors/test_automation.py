@@ -1,0 +1,129 @@
+"""Schedules and sensors: what they ask for, and that their cost does not grow with the number of pipelines."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
+
+import dagster as dg
+import pytest
+from retail import PIPELINE
+from sqlalchemy import event
+
+from mlmon_dagster.adapters.database.opening import open_database
+from mlmon_dagster.adapters.pipelines import Declared, load_pipeline
+from mlmon_dagster.definitions import build_pipeline_defs
+from mlmon_dagster.governance.check import Judged
+from mlmon_dagster.ports import Newest
+from mlmon_dagster.sensors.heartbeat import silent_windows
+from mlmon_dagster.sensors.windows import WINDOWS_PER_TICK, due_runs, due_windows
+from mlmon_dagster.settings import Settings, read_settings
+
+NOW = datetime(2026, 1, 10, 0, 30, tzinfo=timezone.utc)
+
+
+def declared(tmp_path: Path, number: int = 0) -> Declared:
+    folder = tmp_path / f"shop_{number}"
+    folder.mkdir(exist_ok=True)
+    file = folder / "pipeline.yaml"
+    file.write_text(PIPELINE.replace("pipeline: shop", f"pipeline: shop_{number}"))
+    return load_pipeline(file, {})
+
+
+def judged(key: str) -> Newest:
+    return Newest(key, NOW)
+
+
+def test_closed_windows_after_the_reference_are_due_oldest_first(tmp_path: Path) -> None:
+    windows = due_windows(declared(tmp_path), [None], NOW)
+    assert [window.key for window in windows] == ["2026-01-06", "2026-01-07", "2026-01-08", "2026-01-09"]
+
+
+def test_windows_that_every_live_environment_has_judged_are_not_due(tmp_path: Path) -> None:
+    one = declared(tmp_path)
+    assert [window.key for window in due_windows(one, ["2026-01-09", "2026-01-08"], NOW)] == ["2026-01-09"]
+    assert due_windows(one, ["2026-01-09"], NOW) == []
+
+
+def test_nothing_is_due_where_nothing_is_live(tmp_path: Path) -> None:
+    assert due_windows(declared(tmp_path), [], NOW) == []
+
+
+def test_a_pipeline_that_fell_behind_catches_up_in_portions(tmp_path: Path) -> None:
+    late = NOW + timedelta(days=300)
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(PIPELINE.replace(", end: 2026-01-15", ""))
+    assert len(due_windows(load_pipeline(file, {}), [None], late)) == WINDOWS_PER_TICK
+
+
+def test_pipelines_with_the_same_windows_share_a_run(tmp_path: Path) -> None:
+    pipelines = {f"shop_{number}": declared(tmp_path, number) for number in range(30)}
+    live = dict.fromkeys(pipelines, ("dev",))
+    newest = {(name, "dev"): judged("2026-01-08") for name in pipelines}
+    requests = list(due_runs(pipelines, newest, live, NOW))
+    assert [(one.partition_key, len(one.asset_selection or ())) for one in requests] == [
+        ("2026-01-09", 25 * 5),
+        ("2026-01-09", 5 * 5),
+    ]
+    assert len({one.run_key for one in requests}) == 2
+
+
+@pytest.mark.parametrize(("days", "silent"), [(2, 0), (3, 3), (5, 5)])
+def test_three_closed_windows_without_a_verdict_are_silence(tmp_path: Path, days: int, silent: int) -> None:
+    heard = datetime(2026, 1, 6, 1, tzinfo=timezone.utc)
+    now = datetime(2026, 1, 6 + days, 0, 30, tzinfo=timezone.utc)
+    assert len(silent_windows(declared(tmp_path), heard, now)) == silent
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    monkeypatch.setenv("MLMON_HOME", str(tmp_path / "home"))
+    settings = read_settings()
+    database = open_database(settings.database_url)
+    with dg.instance_for_test() as instance:
+        yield SimpleNamespace(folder=tmp_path, settings=settings, database=database, instance=instance)
+    database.close()
+
+
+def statements(fleet: SimpleNamespace, pipelines: int, sensor: str) -> int:
+    """How many SQL statements a tick costs with so many pipelines, each judged in dev."""
+    names = {number: declared(fleet.folder, number) for number in range(pipelines)}
+    fleet.database.judgements.record(
+        [
+            Judged(one.pipeline.name, "dev", "model_monitoring", "2026-01-06", "inputs", "ok", "fine", {}, 1, NOW)
+            for one in names.values()
+        ]
+    )
+    definitions = build_pipeline_defs(list(names.values()), fleet.settings)
+    seen: list[str] = []
+    definition = definitions.resolve_sensor_def(sensor)
+    from sqlalchemy.engine import Engine
+
+    def count(*arguments: object) -> None:
+        seen.append(str(arguments[2]))
+
+    with dg.build_sensor_context(
+        instance=fleet.instance, definitions=definitions, resources=dict(definitions.resources or {}), cursor="0"
+    ) as context:
+        event.listen(Engine, "before_cursor_execute", count)
+        try:
+            definition.evaluate_tick(context)
+        finally:
+            event.remove(Engine, "before_cursor_execute", count)
+    return len(seen)
+
+
+@pytest.mark.parametrize("sensor", ["promotion_gate", "heartbeat", "drift_alerts"])
+def test_a_tick_costs_the_same_whatever_the_number_of_pipelines(fleet: SimpleNamespace, sensor: str) -> None:
+    few = statements(fleet, 2, sensor)
+    assert statements(fleet, 40, sensor) == few
+
+
+def test_only_declared_environments_that_are_carried_become_assets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLMON_ENVIRONMENTS", "prod")
+    settings: Settings = read_settings(directory=tmp_path)
+    keys = build_pipeline_defs(declared(tmp_path), settings).resolve_asset_graph().materializable_asset_keys
+    parts = {key.path[1] for key in keys if len(key.path) == 3}
+    assert parts == {"prod"}
