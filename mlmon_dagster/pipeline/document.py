@@ -65,7 +65,7 @@ def read_document(raw: bytes | str, environ: Mapping[str, str], late: tuple[Path
     except _EndedError:
         document.broken = True
     except (yaml.YAMLError, ValueError) as error:  # the pure parser raises ValueError for escapes of no character
-        document.problems.append(_syntax(error))
+        document.problems.append(_syntax(error, text))
         document.broken = True
     return document
 
@@ -242,8 +242,10 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def _syntax(error: Exception) -> Problem:
+def _syntax(error: Exception, text: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or getattr(error, "context", None) or str(error).splitlines()[0]
     line, column = _place(mark) if mark is not None else (1, 1)
-    return Problem("SYNTAX", f"this is not YAML: {said}", line, column)
+    unquoted = mark is not None and has_variable("".join(text.split("\n")[max(line - 2, 0) : line]))
+    more = "; inside { } and [ ], text with ${NAME} needs quotes" if unquoted else ""
+    return Problem("SYNTAX", f"this is not YAML: {said}{more}", line, column)

@@ -127,6 +127,11 @@ def test_a_variable_cannot_bring_structure() -> None:
     assert read_document("a: ${A}\n", {"A": "{b: [1]}\nc: 2"}).body == {"a": "{b: [1]}\nc: 2"}
 
 
+def test_a_variable_that_needs_quotes_is_said_to() -> None:
+    read = read_document("a: {b: ${X}, c: 1}\n", {"X": "1"})
+    assert "needs quotes" in read.problems[0].message
+
+
 def test_variables_below_late_paths_stay_as_they_are_written() -> None:
     read = read_document("a: {b: ['${UNSET}']}\n", {}, (("a", "b"),))
     assert (read.body, read.problems) == ({"a": {"b": ["${UNSET}"]}}, [])
