@@ -9,10 +9,6 @@ from playwright.sync_api import Page, sync_playwright
 IMAGES = Path(__file__).parent / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
-PICTURES = {
-    "lineage": "/asset-groups/~/retail",
-}
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -32,7 +28,7 @@ def main() -> None:
 
 def lineage(page: Page, url: str) -> None:
     """The assets of one pipeline, from source to production."""
-    page.goto(f"{url}/locations/mlmon_dagster.definitions/asset-groups/pricing%2Fhouse_prices/lineage")
+    page.goto(f"{url}/asset-groups/house_prices%2F?open-nodes%5B0%5D=pricing%2Fhouse_prices")
     settle(page)
 
 
@@ -46,11 +42,16 @@ def closed_gate(page: Page, url: str) -> None:
     """The run in which the deployment stage refused."""
     page.goto(f"{url}/runs?q%5B0%5D=status%3AFAILURE")
     settle(page)
+    page.get_by_role("link", name="View").first.click()
+    settle(page)
 
 
 def settle(page: Page) -> None:
     """Waits until the page has what it shows."""
     page.wait_for_load_state("networkidle", timeout=90_000)
+    skip = page.get_by_role("button", name="Skip")
+    if skip.count():
+        skip.click()
     page.wait_for_timeout(4_000)
 
 

@@ -50,7 +50,7 @@ def _asset(declared: Declared, stage: StageAsset, environment: str | None) -> dg
         check_specs=checks,
         required_resource_keys={"database", "store", "mlflow"},
         retry_policy=RETRY,
-        group_name=f"{pipeline.project}/{pipeline.name}",
+        group_name=f"{pipeline.project}/{pipeline.name}/{environment or 'shared'}",
         owners=[pipeline.owner],
         kinds=set(stage.kinds),
         tags={"mlmon/environment": environment or "shared"},
