@@ -31,6 +31,8 @@ def _flat(value: Any, definitions: dict[str, Any]) -> Any:
     for name, definition in (value.get("$defs") or {}).items():
         definitions[name] = _flat(definition, definitions)
     flat = {key: _flat(inner, definitions) for key, inner in value.items() if key != "$defs"}
+    if "patternProperties" in flat:
+        flat["additionalProperties"] = False
     if "use" not in (flat.get("properties") or {}) or "title" not in flat:
         return flat
     definitions[flat["title"]] = flat

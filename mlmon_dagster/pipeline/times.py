@@ -10,6 +10,7 @@ LONGEST = timedelta(days=3660)
 
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
 _ITEM = re.compile(r"(?:\*|(?P<first>[0-9]{1,2})(?:-(?P<last>[0-9]{1,2}))?)(?:/(?P<step>[0-9]{1,2}))?")
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -25,9 +26,15 @@ def five_fields(text: str) -> str:
     fields = text.split(" ")
     if len(fields) != 5:
         raise _refused(text, "it has five fields: minute, hour, day of month, month, day of week")
+    expanded = []
     for written, (name, lowest, highest) in zip(fields, _FIELDS, strict=True):
-        if not all(_in_range(item, lowest, highest) for item in written.split(",")):
+        values = [_expanded(item, lowest, highest) for item in written.split(",")]
+        if not all(values):
             raise _refused(text, f"the {name} {written[:20]!r} is not within {lowest} to {highest}")
+        expanded.append(set().union(*values))
+    _, _, days, months, _ = expanded
+    if fields[4] == "*" and min(days) > max(_DAYS[month - 1] for month in months):
+        raise _refused(text, "its months have no such day")
     return text
 
 
@@ -47,12 +54,14 @@ def not_above_ten_years(text: str) -> str:
     return text
 
 
-def _in_range(item: str, lowest: int, highest: int) -> bool:
+def _expanded(item: str, lowest: int, highest: int) -> set[int]:
+    """The values that one item of a field stands for; none where it is not within the bounds."""
     found = _ITEM.fullmatch(item)
-    if found is None or (found["step"] is not None and int(found["step"]) == 0):
-        return False
+    if found is None or found["step"] in ("0", "00"):
+        return set()
     first = int(found["first"] or lowest)
-    return lowest <= first <= int(found["last"] or first) <= highest
+    last = int(found["last"] or (first if found["first"] and not found["step"] else highest))
+    return set(range(first, last + 1, int(found["step"] or 1))) if lowest <= first <= last <= highest else set()
 
 
 def _refused(text: str, reason: str) -> PydanticCustomError:
