@@ -22,7 +22,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: dict[str, obj
     (tmp_path / "pyproject.toml").write_text(
         '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "their_project"\n'
     )
-    text = yaml.safe_dump({"type": "mlmon_dagster.components.PipelineComponent", "attributes": body})
+    text = yaml.safe_dump({"type": "mlmon_dagster.PipelineComponent", "attributes": body})
     (package / "defs" / "shop" / "defs.yaml").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
     return dg.load_from_defs_folder(path_within_project=package)
