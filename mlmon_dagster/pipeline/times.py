@@ -33,7 +33,7 @@ def five_fields(text: str) -> str:
             raise _refused(text, f"the {name} {written[:20]!r} is not within {lowest} to {highest}")
         expanded.append(set().union(*values))
     _, _, days, months, _ = expanded
-    if fields[4] == "*" and min(days) > max(_DAYS[month - 1] for month in months):
+    if min(days) > max(_DAYS[month - 1] for month in months):
         raise _refused(text, "its months have no such day")
     return text
 
