@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from mlmon_dagster.adapters.pipelines import Declared, load_pipelines
+from mlmon_dagster.assets.partitions import accepted_previews
 from mlmon_dagster.definitions import build_pipeline_defs, build_resources
 from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.lifecycle.governance import Governance
@@ -76,7 +77,8 @@ class Runner:
         """Takes these declarations from now on."""
         self.declared = {one.pipeline.name: one for one in declared}
         self.definitions = build_pipeline_defs(declared, self.settings)
-        self.job = self.definitions.resolve_implicit_global_asset_job_def()
+        with accepted_previews():
+            self.job = self.definitions.resolve_implicit_global_asset_job_def()
         self.keys = sorted(key.to_user_string() for key in self.job.asset_layer.executable_asset_keys)
 
     def governance(self) -> Governance:

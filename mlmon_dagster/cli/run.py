@@ -1,11 +1,14 @@
 """`mlmon run`: materialises stages of a pipeline here and now, in this process, in Dagster's own books."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlmon_dagster.cli import _output as output
+
+if TYPE_CHECKING:
+    from mlmon_dagster.cli._runner import JudgedCheck
 
 
 @click.command("run", short_help="Materialise stages of a pipeline here and now.")
@@ -53,9 +56,15 @@ def _show(report: Any) -> None:
     for stage, metadata in report.metadata.items():
         rows = f", {metadata['dagster/row_count']} rows" if "dagster/row_count" in metadata else ""
         click.echo(f"{click.style('done', fg='green')}    {stage}{rows}")
-    for check in report.checks:
+    for check in _told(report.checks):
         mark = click.style("passed", fg="green") if check.passed else click.style("failed", fg="red")
         where = f"{check.stage}:{check.name}" + (f" {check.window}" if check.window else "")
         click.echo(f"{mark}  {where}: {check.reason}")
     for stage, reason in report.failures.items():
         click.echo(f"{click.style('failed', fg='red')}  {stage}: {reason}", err=True)
+
+
+def _told(checks: "tuple[JudgedCheck, ...]") -> "list[JudgedCheck]":
+    """Every check of one window; of many windows what failed, and the worst of each check, which Dagster keeps too."""
+    many = len({check.window for check in checks if check.window}) > 1
+    return [check for check in checks if not (many and check.passed and check.window)]

@@ -119,7 +119,7 @@ class Windows:
             raise InputError(
                 f"{key} is not one of the {self.every} windows, which start at {self.first:%Y-%m-%d}"
                 + (f" and end before {self.last:%Y-%m-%d}" if self.last else ""),
-                hint=f"the window that holds that moment is {near}",
+                hint=None if near == key else f"the window that holds that moment is {near}",
             )
         return Window(start, self._next(start), key)
 
