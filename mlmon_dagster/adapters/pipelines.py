@@ -1,7 +1,7 @@
 """Pipeline files of a folder, each as a declared pipeline with its digest."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,10 @@ def load_pipeline(file: Path, environ: Mapping[str, str]) -> Declared:
         raise MissingError(f"there is no pipeline file {shown(file)}", hint=HINT) from None
     except OSError as error:
         raise InputError(f"{shown(file)} cannot be read: {error.strerror}") from error
-    return _declared(parse_pipeline(raw, file=shown(file), environ=environ), file)
+    try:
+        return _declared(parse_pipeline(raw, file="", environ=environ), file)
+    except InvalidPipelineError as error:
+        raise InvalidPipelineError([replace(problem, file=shown(file)) for problem in error.problems]) from None
 
 
 def declare(body: Mapping[str, Any], file: Path, environ: Mapping[str, str]) -> Declared:
@@ -94,7 +97,7 @@ def shown(path: Path) -> str:
 
 
 def _declared(parsed: Parsed, file: Path) -> Declared:
-    return Declared(parsed.pipeline, file.resolve(), version_digest(parsed.body), parsed.body)
+    return Declared(parsed.pipeline, file.absolute(), version_digest(parsed.body), parsed.body)
 
 
 def _visible(files: Iterable[Path]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from mlmon_dagster import plugins
@@ -26,18 +27,18 @@ def body_of(pipeline: Pipeline, variables: Mapping[tuple[str | int, ...], str] |
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, Source):
         return {**_plugin(value.reader), **_fields(value.rows)}
     if isinstance(value, Monitor):
         own = {**_fields(value), "columns": _plain(value.columns), "threshold": value.threshold}
         del own["name"], own["method"]
         return {**_plugin(value.method), **own}
-    if not dataclasses.is_dataclass(value):
-        return value
     return _fields(value) if type(value).__module__ in _OURS else _plugin(value)
 
 
@@ -46,15 +47,20 @@ def _plugin(plugin: Any) -> dict[str, Any]:
 
 
 def _fields(value: Any) -> dict[str, Any]:
+    found = {}
+    for name, default in _defaults(value.__class__).items():
+        inner = getattr(value, name)
+        if inner != default:
+            found[name] = _plain(inner)
+    return found
+
+
+@cache
+def _defaults(declared: type) -> dict[str, Any]:
     return {
-        field.name: _plain(getattr(value, field.name))
-        for field in dataclasses.fields(value)
-        if getattr(value, field.name) != _default(field)
+        field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        for field in dataclasses.fields(declared)
     }
-
-
-def _default(field: "dataclasses.Field[Any]") -> Any:
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _write(body: Any, path: tuple[str | int, ...], text: str) -> None:

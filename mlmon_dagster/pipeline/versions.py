@@ -1,5 +1,7 @@
 """Versions of a pipeline: their digests, and what changed from one to the other."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +35,8 @@ def version_digest(body: Mapping[str, Any]) -> str:
     >>> version_digest({"a": 1, "b": 2}) == version_digest({"b": 2, "a": 1})
     True
     """
-    return declaration_digest(body)
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stage_digest(pipeline: Pipeline, stage: str) -> str:
