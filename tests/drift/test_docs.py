@@ -1,0 +1,40 @@
+"""docs/drift.md tells of every method what the code says of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mlmon_dagster import plugins
+from mlmon_dagster.drift.monitor import SEVERITY
+
+PAGE = (Path(__file__).parents[2] / "docs" / "drift.md").read_text()
+ROWS = {
+    cells[0].strip("` "): [cell.strip() for cell in cells]
+    for cells in (line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| `"))
+}
+
+
+@pytest.mark.parametrize("name", plugins.names("method"))
+def test_the_page_has_the_unit_columns_and_threshold_of_every_method(name):
+    method = plugins.load("method", name)
+    kinds = "all" if len(method.kinds) == 4 else ", ".join(method.kinds)
+
+    assert ROWS[name][2].removesuffix(", base 2") == method.unit.removesuffix(", base 2")
+    assert ROWS[name][3:5] == [kinds, f"{method.default_threshold:g}"]
+
+
+def test_the_page_tells_the_verdicts_in_the_order_of_their_severity():
+    order = ", ".join(f"`{verdict}`" for verdict in SEVERITY)
+
+    assert f"in the order {order};" in PAGE
+    assert all(verdict in ROWS for verdict in SEVERITY)
+
+
+def test_the_page_has_the_columns_of_the_answer_for_programs():
+    keys = re.findall(r'"(\w+)":', PAGE.split("```json")[1].split("```")[0])
+
+    assert keys[:8] == ["reference", "path", "rows", "digest", "window", "path", "rows", "digest"]
+    assert keys[8:] == [
+        "columns", "column", "method", "value", "p_value", "threshold", "verdict", "reason", "drifted", "verdict",
+    ]  # fmt: skip
