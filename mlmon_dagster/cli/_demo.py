@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -235,10 +236,13 @@ class Demo:
                     f"{live.environment:8} version {live.version} at {live.address} since {live.started_at:%H:%M:%S}"
                 )
             if exits:
-                for live in live_deployments(self.governance, PIPELINE):
-                    target = self.declared.pipeline.stages.model_deployment.environments[live.environment].target
-                    target.stop(PIPELINE, live.environment, live.id, self.runner.settings)
+                with ThreadPoolExecutor() as pool:
+                    list(pool.map(self._stop, live_deployments(self.governance, PIPELINE)))
                 self.story.good("the servers were stopped (--exit)")
+
+    def _stop(self, live: Deployment) -> None:
+        target = self.declared.pipeline.stages.model_deployment.environments[live.environment].target
+        target.stop(PIPELINE, live.environment, live.id, self.runner.settings)
 
     def _opened(self, environment: str) -> None:
         """Ticks the promotion sensor, as the daemon does every 30 seconds, and shows what it started."""

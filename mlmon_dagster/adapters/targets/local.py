@@ -7,8 +7,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -17,6 +18,9 @@ from mlmon_dagster.adapters.targets._process import ServerProcess
 from mlmon_dagster.errors import DataError, FailedError, UnavailableError
 from mlmon_dagster.ports import ModelVersion, Placement, Serving
 from mlmon_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 HOST = "127.0.0.1"
 SECONDS = 3
@@ -130,7 +134,7 @@ class Local:
             raise FailedError(f"{address} serves digest {seen.get('digest')} and is {seen.get('status')}")
         body = (process.home / "model" / "serving_input_example.json").read_bytes()
         try:
-            answer = httpx.post(
+            answer = _client().post(
                 f"{address}/invocations", content=body, headers={"content-type": "application/json"}, timeout=30
             )
         except httpx.HTTPError as error:
@@ -226,10 +230,18 @@ def _ask_health(address: str) -> dict[str, Any]:
     import httpx
 
     try:
-        seen: dict[str, Any] = httpx.get(f"{address}/health", timeout=SECONDS).json()
+        seen: dict[str, Any] = _client().get(f"{address}/health", timeout=SECONDS).json()
         return seen
     except (httpx.HTTPError, ValueError) as error:
         raise UnavailableError(f"{address} does not answer: {error}") from error
+
+
+@cache
+def _client() -> "httpx.Client":
+    """One for the process, because a client costs more than a request; it keeps no connection, so no server waits."""
+    import httpx
+
+    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _address(live: dict[str, Any]) -> str:
