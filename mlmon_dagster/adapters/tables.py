@@ -92,11 +92,21 @@ def _csv(file: Path, types: Mapping[str, str]) -> "pyarrow.Table":
     import pyarrow as pa
     import pyarrow.csv as csv
 
-    block = csv.ReadOptions(block_size=max(1 << 20, min(file.stat().st_size * 12, 1 << 28)))
+    block = max(1 << 20, min(file.stat().st_size * 12, 1 << 28))
     convert = csv.ConvertOptions(
         column_types={name: pa.type_for_alias(kind) for name, kind in types.items()}, strings_can_be_null=True
     )
-    return csv.read_csv(file, read_options=block, convert_options=convert)
+    try:
+        table = csv.read_csv(file, read_options=csv.ReadOptions(block_size=block), convert_options=convert)
+    except pa.ArrowInvalid:
+        one_by_one = csv.ReadOptions(block_size=block, use_threads=False)  # it tells the number of the row
+        table = csv.read_csv(file, read_options=one_by_one, convert_options=convert)
+    garbled = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if garbled:
+        raise DataError(
+            f"[ENCODING] {file} is not UTF-8 in the column {', '.join(garbled)}", hint="save the file as UTF-8"
+        )
+    return table
 
 
 def _code(error: Exception) -> str:

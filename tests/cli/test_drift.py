@@ -1,0 +1,145 @@
+"""`mlmon drift` as a person and as a program meet it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from scipy import stats
+
+from mlmon_dagster.cli import group
+
+COLUMNS = ["column", "method", "value", "p_value", "threshold", "verdict", "reason"]
+
+
+def rows(path: Path, count: int, seed: int, shift: float = 0.0) -> str:
+    random = np.random.default_rng(seed)
+    lines = ["price,city,sold", *(
+        f"{value:.3f},{city},2026-01-{day:02}"
+        for value, city, day in zip(
+            random.normal(100 + shift, 10, count), random.choice(["Ulm", "Bonn"], count), random.integers(1, 28, count),
+            strict=True,
+        )
+    )]  # fmt: skip
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.fixture
+def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    return rows(tmp_path / "reference.csv", 600, 1)
+
+
+@pytest.fixture
+def shifted(tmp_path: Path) -> str:
+    return rows(tmp_path / "shifted.csv", 400, 2, shift=12.0)
+
+
+def drift(*arguments: str) -> Result:
+    return CliRunner().invoke(group, ["drift", *arguments], standalone_mode=False)
+
+
+def answer(*arguments: str) -> dict:
+    return json.loads(drift(*arguments, "--json").output)
+
+
+def test_drift_is_told_by_column_and_ends_with_1(reference: str, shifted: str) -> None:
+    result = drift("--reference", reference, "--current", shifted)
+
+    assert (result.return_value, result.exception) == (1, None)
+    assert "600 reference rows, 400 in the window" in result.output
+    assert "price has drifted: ks 0.4" in result.output
+    assert "drift in 1 of 3 columns: price" in result.output
+
+
+def test_no_drift_ends_with_0(reference: str, tmp_path: Path) -> None:
+    result = drift("--reference", reference, "--current", rows(tmp_path / "calm.csv", 400, 3))
+
+    assert result.return_value == 0
+    assert result.output.endswith("no drift\n")
+
+
+def test_the_document_has_the_documented_shape_and_scipys_numbers(reference: str, shifted: str) -> None:
+    found = answer("--reference", reference, "--current", shifted)
+
+    assert list(found) == ["reference", "window", "columns", "drifted", "verdict"]
+    assert list(found["reference"]) == list(found["window"]) == ["path", "rows", "digest"]
+    assert [list(column) for column in found["columns"]] == [COLUMNS] * 3
+    assert (found["drifted"], found["verdict"]) == (["price"], "drift")
+    before, now = (np.loadtxt(path, delimiter=",", skiprows=1, usecols=0) for path in (reference, shifted))
+    assert found["columns"][0]["value"] == pytest.approx(stats.ks_2samp(before, now).statistic, abs=1e-12)
+
+
+def test_the_same_rows_have_the_same_digest_and_others_another(reference: str, shifted: str) -> None:
+    same, other = answer("--reference", reference, "--current", reference), answer(
+        "--reference", reference, "--current", shifted
+    )  # fmt: skip
+    assert same["reference"]["digest"] == same["window"]["digest"] == other["reference"]["digest"]
+    assert other["window"]["digest"] != same["window"]["digest"]
+
+
+def test_method_columns_and_threshold_are_the_callers(reference: str, shifted: str) -> None:
+    found = answer("--reference", reference, "--current", shifted, "--method", "psi", "--columns", "price, city")
+    assert [(column["column"], column["method"], column["threshold"]) for column in found["columns"]] == [
+        ("price", "psi", 0.2), ("city", "psi", 0.2),
+    ]  # fmt: skip
+    calm = answer("--reference", reference, "--current", shifted, "--method", "psi", "--threshold", "9")
+    assert (calm["verdict"], calm["columns"][0]["threshold"]) == ("ok", 9.0)
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(0, "no_data"), (12, "insufficient")])
+def test_an_empty_and_a_thin_window_are_said_to_be_so_and_end_with_1(
+    reference: str, tmp_path: Path, count: int, verdict: str
+) -> None:
+    window = rows(tmp_path / "thin.csv", count, 4)
+    assert answer("--reference", reference, "--current", window)["verdict"] == verdict
+    result = drift("--reference", reference, "--current", window)
+    assert (result.return_value, f"{verdict}: the window cannot be judged" in result.output) == (1, True)
+
+
+def test_a_column_that_vanished_is_an_error_and_never_left_out(reference: str, tmp_path: Path) -> None:
+    window = tmp_path / "less.csv"
+    window.write_text("city,sold,extra\n" + "Ulm,2026-01-05,1\n" * 40)
+    result = drift("--reference", reference, "--current", str(window))
+
+    assert result.return_value == 2
+    assert "the window has no column 'price'" in result.output
+    assert "only in the window, not compared: extra" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--method", "kss"), "--method: there is no method called 'kss'; did you mean ks? (known: auto,"),
+        (("--columns", "prise"), "there is no column of the reference called 'prise'; did you mean price?"),
+        (("--columns", ","), "--columns names no column (known: price, city, sold)"),
+        (("--threshold", "-1"), "--threshold: "),
+    ],
+)
+def test_what_is_unknown_is_answered_with_what_is_known(
+    reference: str, shifted: str, arguments: tuple[str, ...], said: str
+) -> None:
+    result = drift("--reference", reference, "--current", shifted, *arguments)
+    assert said in str(result.exception)
+
+
+def test_an_empty_reference_is_an_error_and_never_0(tmp_path: Path, shifted: str) -> None:
+    empty = rows(tmp_path / "none.csv", 0, 1)
+    result = drift("--reference", empty, "--current", shifted)
+    assert "the reference is empty" in str(result.exception)
+
+
+def test_a_report_is_a_page_of_its_own(reference: str, shifted: str, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    result = drift("--reference", reference, "--current", shifted, "--report", str(report))
+
+    assert f"report: {report}" in result.output
+    assert report.read_text().lstrip().startswith("<")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["reference.csv", "report.html", "shifted.csv"]
+
+
+def test_a_report_that_cannot_be_written_is_told(reference: str, shifted: str, tmp_path: Path) -> None:
+    result = drift("--reference", reference, "--current", shifted, "--report", str(tmp_path / "no" / "report.html"))
+    assert "the report cannot be written" in str(result.exception)
