@@ -110,9 +110,10 @@ class Runner:
             )
         if first and not needs_window:
             first = last = None
-        for key in (first, last):
-            if key:
-                self.declared[stages[0].split("/")[0]].pipeline.windows.window(key)
+        windows = self.declared[stages[0].split("/")[0]].pipeline.windows
+        starts = [windows.window(key).start for key in (first, last) if key]
+        if starts != sorted(starts):
+            raise InputError(f"the range {first}..{last} ends before it begins", hint=f"did you mean {last}..{first}?")
         ranged = (
             {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if last else {}
         )
