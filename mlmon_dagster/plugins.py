@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -39,11 +39,17 @@ CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @cache
+def _installed() -> EntryPoints:
+    """All entry points; finding them reads a file of every installed package, so it is done once."""
+    return entry_points()
+
+
+@cache
 def names(family: str) -> tuple[str, ...]:
     """Every member of the family, built in or installed, in alphabetical order."""
     package = importlib.import_module(FAMILIES[family])
     found = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
-    return tuple(sorted(found | {point.name for point in entry_points(group=f"mlmon_dagster.{family}s")}))
+    return tuple(sorted(found | {point.name for point in _installed().select(group=f"mlmon_dagster.{family}s")}))
 
 
 @cache
@@ -51,7 +57,7 @@ def load(family: str, name: str) -> type:
     """The plug-in class called `name`; `MissingError` names the nearest known ones."""
     if name not in names(family):
         raise MissingError(unknown(family, name, names(family)))
-    for point in entry_points(group=f"mlmon_dagster.{family}s"):
+    for point in _installed().select(group=f"mlmon_dagster.{family}s"):
         if point.name == name:
             return _configured(point.load())
     module = importlib.import_module(f"{FAMILIES[family]}.{name}")
@@ -163,7 +169,7 @@ def name_of(plugin: type) -> str:
     if package in FAMILIES.values():
         return module
     for family in FAMILIES:
-        for point in entry_points(group=f"mlmon_dagster.{family}s"):
+        for point in _installed().select(group=f"mlmon_dagster.{family}s"):
             if point.load() is plugin:
                 return point.name
     raise MissingError(f"{plugin.__qualname__} is no plug-in: it has no entry point in a group mlmon_dagster.<family>s")

@@ -1,7 +1,6 @@
 """Plug-ins: found, parsed, named and described, built in or installed."""
 
 import sys
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -26,15 +25,18 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check of a third party, as an installed package offers it."""
     (tmp_path / "third_party_checks.py").write_text(INSTALLED)
     monkeypatch.syspath_prepend(str(tmp_path))
-    point = EntryPoint("nothing", "third_party_checks:Nothing", "mlmon_dagster.checks")
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == point.group else [])
-    for cached in (plugins.names, plugins.load, plugins.name_of):
-        cached.cache_clear()
+    about = tmp_path / "third_party-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[mlmon_dagster.checks]\nnothing = third_party_checks:Nothing\n")
+    cached = (plugins._installed, plugins.names, plugins.load, plugins.name_of)
+    for function in cached:
+        function.cache_clear()
     yield
     sys.modules.pop("third_party_checks", None)
     monkeypatch.undo()
-    for cached in (plugins.names, plugins.load, plugins.name_of):
-        cached.cache_clear()
+    for function in cached:
+        function.cache_clear()
 
 
 @pytest.mark.parametrize(
