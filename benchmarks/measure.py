@@ -42,7 +42,11 @@ def cost(command: Sequence[str], environ: Mapping[str, str] | None = None, cwd: 
     """One run of the command; its output is thrown away, a failure ends the benchmark."""
     start = time.perf_counter()
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **(environ or {})}, cwd=cwd
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environ or {})},
+        cwd=cwd,
     )
     assert process.stderr is not None
     said = process.stderr.read()

@@ -1,83 +1,133 @@
-"""Measures loading, start-up and sensor ticks beside a bare peer in one run; writes the table to RESULTS.md.
+"""Measures start-up, loading, sensor ticks, stages and the demo, and writes RESULTS.md.
 
-python benchmarks/run.py [--pipelines 1,100,1000] [--runs 3]
+python benchmarks/run.py [--pipelines 1,100,1000] [--runs 3] [--only start_up,loading,stages,demo]
+
+Every section of RESULTS.md has a marker, and only the sections that were measured are replaced.
 """
 
 import argparse
+import json
+import os
 import platform
+import re
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from fleet import write_fleet
+from fleet import ASSETS_PER_PIPELINE, write_fleet
 from measure import HEADER, Row, compare
 
-TICK = Path(__file__).parent / "tick.py"
+HERE = Path(__file__).parent
+RESULTS = HERE / "RESULTS.md"
+MLMON = str(Path(sys.executable).parent / "mlmon")
+SENSORS = ("drift_alerts", "promotion_gate", "heartbeat")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pipelines", default="1,100,1000")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", default=",".join(SECTIONS))
     arguments = parser.parse_args()
-    rows: list[Row] = start_up(arguments.runs)
-    for pipelines in map(int, arguments.pipelines.split(",")):
-        rows += loading(pipelines, arguments.runs if pipelines < 1000 else 1)
-    text = f"{HEADER}\n" + "\n".join(str(row) for row in rows)
-    print(text)
-    results = Path(__file__).parent / "RESULTS.md"
-    head, _, rest = (
-        results.read_text().partition("<!-- start-up and loading -->")
-        if results.exists()
-        else ("# Results\n\n", "", "")
-    )
-    tail = rest.partition("<!-- end -->")[2]
-    where = f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}; `make bench`"
-    results.write_text(
-        f"{head}<!-- start-up and loading -->\n\n## Start-up and loading\n\n{where}\n\n{text}\n\n<!-- end -->{tail}"
-    )
+    sizes = [int(size) for size in arguments.pipelines.split(",")]
+    for name in arguments.only.split(","):
+        text = SECTIONS[name](sizes, arguments.runs)
+        print(f"{text}\n", flush=True)
+        keep(name, text)
 
 
-def start_up(runs: int) -> list[Row]:
+def start_up(sizes: list[int], runs: int) -> str:
     """The command line against an interpreter that does nothing."""
     nothing = [sys.executable, "-c", "pass"]
-    mlmon = str(Path(sys.executable).parent / "mlmon")
     with tempfile.TemporaryDirectory() as folder:
         write_fleet(Path(folder), 1)
-        return [
-            compare("`mlmon --help`", [mlmon, "--help"], "`python -c pass`", nothing, runs=runs),
-            compare(
-                "`mlmon validate`, one file",
-                [mlmon, "validate", f"{folder}/pipelines"],
-                "`python -c pass`",
-                nothing,
-                runs=runs,
-            ),
-        ]
-
-
-def loading(pipelines: int, runs: int) -> list[Row]:
-    """Loading the definitions, and one tick of the sensors, against a bare project with as many assets."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_fleet(Path(folder), pipelines)
-        environ = {
-            "MLMON_PIPELINES": f"{folder}/pipelines",
-            "MLMON_HOME": f"{folder}/home",
-            "PYTHONPATH": folder,
-            "PYTHONWARNINGS": "ignore",
+        commands = {
+            "`mlmon --help`": [MLMON, "--help"],
+            "`mlmon validate`, one file": [MLMON, "validate", f"{folder}/pipelines"],
         }
-        ours = [sys.executable, str(TICK), "mlmon_dagster.definitions"]
-        bare = [sys.executable, str(TICK), "bare"]
-        return [
-            compare(
-                f"load {pipelines} pipelines (x 19 assets)",
-                ours,
-                "bare Dagster project",
-                bare,
-                runs=runs,
-                environ=environ,
+        rows = [compare(name, command, "`python -c pass`", nothing, runs=runs) for name, command in commands.items()]
+    return section("Start-up", HEADER, rows)
+
+
+def loading(sizes: list[int], runs: int) -> str:
+    """Loading the definitions against a bare project with as many assets, and a tick of every sensor."""
+    rows: list[Row] = []
+    ticks = ["| pipelines | " + " | ".join(SENSORS) + " |", "|---" * (1 + len(SENSORS)) + "|"]
+    for pipelines in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            write_fleet(Path(folder), pipelines)
+            environ = {
+                "MLMON_PIPELINES": f"{folder}/pipelines",
+                "MLMON_HOME": f"{folder}/home",
+                "PYTHONPATH": folder,
+                "PYTHONWARNINGS": "ignore",
+            }
+            ours = [sys.executable, str(HERE / "tick.py"), "mlmon_dagster.definitions"]
+            bare = [sys.executable, str(HERE / "tick.py"), "bare"]
+            work = f"load {pipelines} pipelines, {pipelines * ASSETS_PER_PIPELINE} assets"
+            times = runs if pipelines < 1000 else 1
+            rows.append(compare(work, ours, "bare Dagster project", bare, runs=times, environ=environ))
+            asked = [part for sensor in SENSORS for part in ("--tick", sensor)]
+            answer = subprocess.run(
+                [*ours, *asked], env={**os.environ, **environ}, capture_output=True, text=True, check=True
             )
-        ]
+            found = json.loads(answer.stdout.splitlines()[-1])
+            ticks.append(f"| {pipelines} | " + " | ".join(f"{found[name] * 1000:.1f} ms" for name in SENSORS) + " |")
+    return section("Loading", HEADER, rows) + "\n\nCPU time of a sensor's tick with nothing new:\n\n" + "\n".join(ticks)
+
+
+def stages(sizes: list[int], runs: int) -> str:
+    """What a Dagster run adds to the pure work of a stage."""
+    answer = subprocess.run([sys.executable, str(HERE / "stages.py")], capture_output=True, text=True, check=True)
+    found = json.loads(answer.stdout.splitlines()[-1])
+    rows = [
+        f"| {name} | {alone:.0f} ms | {each:.0f} ms | {whole:.0f} ms | {whole / alone:.1f}x |"
+        for name, (alone, each, whole) in found.items()
+    ]
+    header = "| stage | pure work | a run for each window | one run for all | ratio |\n|---|---|---|---|---|"
+    return section("A window of a stage", header, rows)
+
+
+def demo(sizes: list[int], runs: int) -> str:
+    """The demo's wall time by chapter, warm: the second of two runs."""
+    for _ in range(2):
+        answer = subprocess.run([MLMON, "demo", "--exit"], cwd=HERE.parent, capture_output=True, text=True, check=True)
+    said = re.search(r"(\d+) s in all: (.+)", " ".join(answer.stdout.split()))
+    assert said is not None
+    rows = [f"| {part.rpartition(' ')[0]} | {part.rpartition(' ')[2]} s |" for part in said[2].split(", ")]
+    return section("The demo", "| chapter | wall time |\n|---|---|", [*rows, f"| **in all** | {said[1]} s |"])
+
+
+def section(title: str, header: str, rows: "list[Row] | list[str]") -> str:
+    """A titled table."""
+    return f"## {title}\n\n{header}\n" + "\n".join(map(str, rows))
+
+
+def keep(name: str, text: str) -> None:
+    """Replaces one section of RESULTS.md, or adds it."""
+    where = (
+        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs, {platform.machine()}"
+    )
+    body = (
+        f"<!-- {name} -->\n{text}\n\n`python benchmarks/run.py --only {name}` on {where}; medians.\n<!-- end {name} -->"
+    )
+    before = (
+        RESULTS.read_text() if RESULTS.exists() else "# Results\n\nCPU seconds and peak memory of whole processes.\n"
+    )
+    pattern = re.compile(f"<!-- {name} -->.*?<!-- end {name} -->", re.DOTALL)
+    RESULTS.write_text(
+        pattern.sub(lambda _: body, before) if pattern.search(before) else f"{before.rstrip()}\n\n{body}\n"
+    )
+
+
+SECTIONS: dict[str, Callable[[list[int], int], str]] = {
+    "start_up": start_up,
+    "loading": loading,
+    "stages": stages,
+    "demo": demo,
+}
 
 
 if __name__ == "__main__":

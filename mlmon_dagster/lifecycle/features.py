@@ -1,6 +1,7 @@
 """The offline feature store: SQL over rows in a closed, in-process DuckDB, and point-in-time joins."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mlmon_dagster.errors import DataError, InputError
@@ -12,10 +13,16 @@ if TYPE_CHECKING:
 
 
 def connect() -> "duckdb.DuckDBPyConnection":
-    """An empty database in memory: no files, no network, no extensions, times in UTC, and none of it can be undone."""
+    """A connection of its own to an empty database in memory: no files, no network, no extensions, times in UTC."""
+    return _database().cursor()
+
+
+@cache
+def _database() -> "duckdb.DuckDBPyConnection":
+    """The process's database, because opening one costs forty times a connection; what it forbids cannot be undone."""
     import duckdb
 
-    connection = duckdb.connect(
+    database = duckdb.connect(
         ":memory:",
         config={
             "enable_external_access": "false",
@@ -24,9 +31,9 @@ def connect() -> "duckdb.DuckDBPyConnection":
             "threads": "2",
         },
     )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET lock_configuration = true")
-    return connection
+    database.execute("SET GLOBAL TimeZone = 'UTC'")
+    database.execute("SET lock_configuration = true")
+    return database
 
 
 def point_in_time(
