@@ -2,9 +2,11 @@
 
 import argparse
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FloatRect, Page, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -13,37 +15,61 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:3000")
-    parser.add_argument("--only", help="take just this picture")
+    parser.add_argument("--only", choices=tuple(PICTURES), help="take just this picture")
     arguments = parser.parse_args()
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
-        for name, take in (("lineage", lineage), ("checks", checks), ("closed-gate", closed_gate)):
+        for name, take in PICTURES.items():
             if arguments.only in (None, name):
-                take(page, arguments.url)
-                page.screenshot(path=IMAGES / f"{name}.png")
+                page = browser.new_page(viewport={"width": 1600, "height": 1000})
+                page.screenshot(path=IMAGES / f"{name}.png", clip=take(page, arguments.url))
+                page.close()
         browser.close()
 
 
-def lineage(page: Page, url: str) -> None:
-    """The assets of one pipeline, from source to production."""
-    page.goto(f"{url}/asset-groups/house_prices%2F?open-nodes%5B0%5D=pricing%2Fhouse_prices")
+def lineage(page: Page, url: str) -> FloatRect | None:
+    """The assets of one pipeline, from source to production, with every group open."""
+    page.set_viewport_size({"width": 3200, "height": 1500})
+    groups = ("", "/house_prices", *(f"/house_prices/{name}" for name in ("shared", "dev", "staging", "prod")))
+    opened = ",".join(f"global@global:pricing{group}" for group in groups)
+    page.goto(f"{url}/asset-groups/?expanded={quote(opened, safe='')}")
     settle(page)
+    return {"x": 590, "y": 215, "width": 2560, "height": 1090}
 
 
-def checks(page: Page, url: str) -> None:
-    """One check over the windows, with its metrics plotted."""
+def checks(page: Page, url: str) -> FloatRect | None:
+    """One check over the windows."""
     page.goto(f"{url}/assets/house_prices/dev/model_monitoring?view=checks&checkDetail=inputs")
     settle(page)
+    return None
 
 
-def closed_gate(page: Page, url: str) -> None:
+def plots(page: Page, url: str) -> FloatRect | None:
+    """The same check's metrics, plotted over the windows."""
+    checks(page, url)
+    page.mouse.move(1000, 700)
+    page.mouse.wheel(0, 5_000)
+    page.wait_for_timeout(2_000)
+    return None
+
+
+def closed_gate(page: Page, url: str) -> FloatRect | None:
     """The run in which the deployment stage refused."""
-    page.goto(f"{url}/runs?q%5B0%5D=status%3AFAILURE")
+    query = "{ runsOrError(filter: {statuses: [FAILURE]}, limit: 1) { ... on Runs { results { runId } } } }"
+    answer = page.request.post(f"{url}/graphql", data={"query": query}).json()
+    page.goto(f"{url}/runs/{answer['data']['runsOrError']['results'][0]['runId']}")
     settle(page)
-    page.get_by_role("link", name="View").first.click()
-    settle(page)
+    return None
+
+
+PICTURES: dict[str, Callable[[Page, str], FloatRect | None]] = {
+    "lineage": lineage,
+    "checks": checks,
+    "plots": plots,
+    "closed-gate": closed_gate,
+}
+"""File name -> what brings the page there; it gives the part that is kept, `None` for all."""
 
 
 def settle(page: Page) -> None:

@@ -68,10 +68,10 @@ def number(value: Any) -> float:
 
 
 def cell(value: Any) -> str | int | float | bool | None:
-    """A table cell; numbers stay numbers, anything structured becomes text."""
+    """A table cell for the eye, numbers to six digits (metrics keep all); anything structured becomes text."""
     if value is None or isinstance(value, str | bool | int):
         return value
-    return number(value) if isinstance(value, float) else str(value)
+    return float(f"{number(value):.6g}") if isinstance(value, float) else str(value)
 
 
 def fact(value: Any) -> Any:
