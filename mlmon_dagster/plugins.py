@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import EntryPoints, distributions
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -41,7 +41,7 @@ CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 @cache
 def _installed() -> EntryPoints:
     """All entry points; finding them reads a file of every installed package, so it is done once."""
-    return entry_points()
+    return EntryPoints(point for distribution in distributions() for point in distribution.entry_points)
 
 
 @cache
