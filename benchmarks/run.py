@@ -90,6 +90,17 @@ def stages(sizes: list[int], runs: int) -> str:
     return section("A window of a stage", header, rows)
 
 
+def detectors(sizes: list[int], runs: int) -> str:
+    """What a detector costs a value, beside river's."""
+    answer = subprocess.run([sys.executable, str(HERE / "detectors.py")], capture_output=True, text=True, check=True)
+    found = json.loads(answer.stdout.splitlines()[-1])
+    rows = [
+        f"| {name} | {ours:.2f} µs | " + (f"{peer:.2f} µs | {ours / peer:.2f}x |" if peer else "none | |")
+        for name, (ours, peer) in found.items()
+    ]
+    return section("A value of a detector", "| detector | ours | river | CPU ratio |\n|---|---|---|---|", rows)
+
+
 def demo(sizes: list[int], runs: int) -> str:
     """The demo's wall time by chapter, warm: the second of two runs."""
     for _ in range(2):
@@ -127,6 +138,7 @@ SECTIONS: dict[str, Callable[[list[int], int], str]] = {
     "loading": loading,
     "stages": stages,
     "demo": demo,
+    "detectors": detectors,
 }
 
 

@@ -38,10 +38,16 @@ def performance_check(
         return CheckResult(
             "performance", "insufficient" if predictions.num_rows else "no_data", reason, metrics
         ), metrics
-    value = measure(declared.metric, labels, scored)
-    metrics[f"performance.{declared.metric}"] = value
+    metrics |= performances(declared, labels, scored)
+    value = metrics[f"performance.{declared.metric}"]
     reference = ports.governance.metrics.latest(stage.pipeline.name, None).get(f"performance.{declared.metric}")
     return _judge(declared, value, reference.value if reference else None, metrics), metrics
+
+
+def performances(declared: Performance, labels: "numpy.ndarray", predictions: "numpy.ndarray") -> dict[str, float]:
+    """`performance.<metric>` for every declared metric; `DataError` where one has no meaning."""
+    names = dict.fromkeys((declared.metric, *declared.also))
+    return {f"performance.{name}": measure(name, labels, predictions, positive=declared.positive) for name in names}
 
 
 def join_labels(
@@ -83,7 +89,7 @@ def _judge(declared: Performance, value: float, reference: float | None, metrics
     if reference is None:
         reason = f"the reference has no {declared.metric} to compare with: register the model again"
         return CheckResult("performance", "error", reason, metrics)
-    higher_is_better = PERFORMANCE[declared.metric] == "higher"
+    higher_is_better = PERFORMANCE[declared.metric].better == "higher"
     loss = (reference - value if higher_is_better else value - reference) / max(abs(reference), 1e-12)
     metrics["performance.loss"] = loss
     worse = f"{abs(loss):.1%} {'worse' if loss > 0 else 'better'}, up to {declared.tolerance:.0%} worse is accepted"

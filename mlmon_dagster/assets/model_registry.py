@@ -142,8 +142,7 @@ def _performance(stage: StageRun, table: "pa.Table", model: Any, inputs: "pd.Dat
         return {}
     import pyarrow as pa
 
-    from mlmon_dagster.assets.labels import MINIMUM_LABELS, join_labels
-    from mlmon_dagster.drift.performance import measure
+    from mlmon_dagster.assets.labels import MINIMUM_LABELS, join_labels, performances
 
     keyed = table.select(list(dict.fromkeys(declared.labels.source.rows.key)))
     labels, scored = join_labels(
@@ -155,7 +154,7 @@ def _performance(stage: StageRun, table: "pa.Table", model: Any, inputs: "pd.Dat
             f"{declared.metric}",
             hint="check the labels' `key` and `column`, or choose a longer reference",
         )
-    return {f"performance.{declared.metric}": measure(declared.metric, labels, scored)}
+    return performances(declared, labels, scored)
 
 
 def _holdout(rows: int) -> int:

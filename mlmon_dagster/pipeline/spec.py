@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from mlmon_dagster.drift.monitor import Monitor, MonitorsField
+from mlmon_dagster.drift.performance import PERFORMANCE
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.stages import StageName
 from mlmon_dagster.pipeline.times import five_fields, not_above_ten_years
@@ -34,6 +35,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Period = Annotated[str, Field(pattern=PERIOD), AfterValidator(not_above_ten_years)]
 CallableName = Annotated[str, Field(pattern=CALLABLE)]
 Cron = Annotated[str, AfterValidator(five_fields)]
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(PERFORMANCE)]
 
 APPROVAL_FLOORS = {"dev": 0, "staging": 1, "prod": 2}
 """Approvals an environment needs at least (requirement 12.1); a pipeline may raise them, never lower them."""
@@ -230,8 +235,12 @@ class Performance:
 
     __pydantic_config__ = CONFIG
 
-    metric: Literal["mae", "rmse", "r2", "accuracy", "f1", "roc_auc"]
+    metric: Annotated[MetricName, Field(description="the performance metric that is judged")]
     labels: Labels
+    also: Annotated[tuple[MetricName, ...], Field(description="further metrics that are recorded")] = ()
+    positive: Annotated[
+        str | int | float | bool | None, Field(description="the class that binary metrics are about (default: 1)")
+    ] = None
     tolerance: Annotated[
         float, Field(ge=0, description="relative loss against the reference that is still accepted")
     ] = 0.2

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
-from sklearn import metrics
 
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.method import shares
@@ -18,8 +17,6 @@ from mlmon_dagster.drift.methods.missing import Missing
 from mlmon_dagster.drift.methods.psi import Psi
 from mlmon_dagster.drift.methods.wasserstein import Wasserstein
 from mlmon_dagster.drift.methods.zscore import Zscore
-from mlmon_dagster.drift.performance import PERFORMANCE, measure
-from mlmon_dagster.errors import DataError
 
 VALUES = st.lists(st.integers(-20, 20), min_size=1, max_size=80)
 
@@ -107,32 +104,3 @@ def test_identifiers_beyond_2_to_the_53_are_told_apart() -> None:
     before, now = np.arange(2**60, 2**60 + 100), np.arange(2**60 + 50, 2**60 + 150)
     assert Ks().measure(column(before), column(now)).value == 0.5
     assert Wasserstein().measure(column(before), column(now)).value > 1
-
-
-@pytest.mark.parametrize("name", sorted(PERFORMANCE))
-@pytest.mark.parametrize("seed", range(3))
-def test_performance_equals_scikit_learn(name: str, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    if name in ("mae", "rmse", "r2"):
-        truth, given_ = random.normal(size=200), random.normal(size=200)
-    else:
-        truth = random.integers(0, 2, 200)
-        given_ = np.round(random.random(200), 1) if name == "roc_auc" else random.integers(0, 2, 200)
-    expected = {
-        "mae": metrics.mean_absolute_error,
-        "rmse": metrics.root_mean_squared_error,
-        "r2": metrics.r2_score,
-        "accuracy": metrics.accuracy_score,
-        "f1": metrics.f1_score,
-        "roc_auc": metrics.roc_auc_score,
-    }[name]
-    assert measure(name, truth, given_) == pytest.approx(expected(truth, given_), abs=1e-12)
-
-
-def test_performance_without_labels_is_an_error_and_not_zero() -> None:
-    with pytest.raises(DataError, match="at least one label"):
-        measure("mae", [], [])
-    with pytest.raises(DataError, match="both classes"):
-        measure("roc_auc", [1, 1], [0.1, 0.2])
-    with pytest.raises(DataError, match="did you mean mae"):
-        measure("maee", [1], [1])
