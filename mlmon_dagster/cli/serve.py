@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -10,6 +10,7 @@ from mlmon_dagster.cli import _output as output
 from mlmon_dagster.errors import InputError
 
 if TYPE_CHECKING:
+    from mlmon_dagster.serving.prediction_log import Durability, LogOptions
     from mlmon_dagster.serving.predictor import Served
     from mlmon_dagster.settings import Settings
 
@@ -30,6 +31,20 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the prediction log (default: serving/<name>/predictions under MLMON_HOME).",
 )
+@click.option(
+    "--durability",
+    type=click.Choice(["process", "local", "shared"]),
+    default="local",
+    show_default=True,
+    help="What an answered prediction survives: the process, a loss of power, or this machine (DIR is shared).",
+)
+@click.option(
+    "--when-full",
+    type=click.Choice(["fail_closed", "fail_open"]),
+    default="fail_closed",
+    show_default=True,
+    help="While predictions cannot be logged: refuse them (503), or give them unlogged and say so.",
+)
 @output.json_option
 def command(
     name: str | None,
@@ -38,6 +53,8 @@ def command(
     host: str,
     port: int,
     log_dir: Path | None,
+    durability: "Durability",
+    when_full: Literal["fail_closed", "fail_open"],
     as_json: bool,
 ) -> int:
     """Answer predictions with a model version until interrupted.
@@ -55,7 +72,9 @@ def command(
         place = directory or Path(temporary) / "model"
         served = _served(place, settings, name, number)
         logs = log_dir or settings.serving / served.model / "predictions"
-        return _serve(place, served, logs, host, port, as_json)
+        from mlmon_dagster.serving.prediction_log import LogOptions
+
+        return _serve(place, served, LogOptions(logs, durability, when_full), host, port, as_json)
 
 
 def _served(place: Path, settings: "Settings", name: str | None, number: int | None) -> "Served":
@@ -77,18 +96,20 @@ def _served(place: Path, settings: "Settings", name: str | None, number: int | N
     return Served(version.name, version.number, version.digest)
 
 
-def _serve(place: Path, served: "Served", logs: Path, host: str, port: int, as_json: bool) -> int:
+def _serve(place: Path, served: "Served", log: "LogOptions", host: str, port: int, as_json: bool) -> int:
     from mlmon_dagster.serving.server import ServerOptions, serve
 
     def ready(address: str) -> None:
         if as_json:
-            output.document({"address": address, "model": served.model, "version": served.version, "log": str(logs)})
+            output.document(
+                {"address": address, "model": served.model, "version": served.version, "log": str(log.directory)}
+            )
         else:
             click.echo(f"{served.model} version {served.version} answers at {address}/predict (docs at {address}/docs)")
-            click.echo(f"predictions are logged in {logs}; Ctrl-C ends")
+            click.echo(f"predictions are logged in {log.directory}; Ctrl-C ends")
 
     try:
-        serve(ServerOptions(place, served, logs, host, port), ready)
+        serve(ServerOptions(place, served, log, host, port), ready)
     except KeyboardInterrupt:
         return 0
     return 0

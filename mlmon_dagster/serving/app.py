@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from mlmon_dagster.serving.body import read_json
-from mlmon_dagster.serving.metrics import ServerMetrics
+from mlmon_dagster.serving.metrics import ServerMetrics, log_lines
 from mlmon_dagster.serving.predictor import Predictor
 from mlmon_dagster.serving.problems import ProblemError, problem_response
 from mlmon_dagster.serving.records import read_invocation, read_record, read_records
@@ -61,14 +61,19 @@ def create_app(predictor: Predictor, state: ServerState | None = None) -> FastAP
     async def health() -> JSONResponse:
         status = "draining" if state.draining else "ready"
         body = {"status": status, **dataclasses.asdict(served), "inputs": [column.name for column in inputs]}
-        body["durability"] = predictor.log.durability
-        return JSONResponse(body, 503 if state.draining else 200)
+        log = predictor.log
+        body["durability"] = log.options.durability
+        body["log"] = log.facts
+        if log.failing and log.options.when_full == "fail_closed" and not state.draining:
+            body["status"] = "not_ready"
+        return JSONResponse(body, 200 if body["status"] == "ready" else 503)
 
     @app.get("/metrics", summary="Prometheus metrics")
     async def metrics() -> PlainTextResponse:
         facts = {"model": served.model, "version": served.version, "digest": served.digest[:12]}
         facts |= {"environment": served.environment} if served.environment else {}
         text = state.metrics.render(",".join(f'{name}="{value}"' for name, value in facts.items()))
+        text += "\n".join(log_lines(predictor.log)) + "\n"
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     async def answer(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

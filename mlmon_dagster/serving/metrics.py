@@ -4,6 +4,8 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
+from mlmon_dagster.serving.prediction_log import PredictionLog
+
 LATENCY_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 SCORE_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
@@ -68,3 +70,24 @@ class ServerMetrics:
             lines += ["# TYPE mlmon_predictions_total counter", f"mlmon_predictions_total {sum(self._scores.counts)}"]
             lines += ["# TYPE mlmon_drift_score histogram", *self._scores.lines("mlmon_drift_score")]
         return "\n".join(lines) + "\n"
+
+
+def log_lines(log: PredictionLog) -> Iterable[str]:
+    """The prediction log's numbers: what waits, what was kept, what was refused, what lies on the disk unshipped."""
+    counts, segments = log.counts, log.unshipped()
+    numbers = {
+        "log_payloads_total": counts.payloads,
+        "log_commits_total": counts.commits,
+        "log_failures_total": counts.failures,
+        "log_queue_full_total": counts.refused_full_queue,
+        "predictions_unlogged_total": counts.unlogged,
+        "log_waiting": log.pending,
+        "log_failing": int(log.failing is not None),
+        "log_commit_seconds": counts.commit_seconds,
+        "log_backlog_segments": len(segments),
+        "log_backlog_bytes": sum(size for _, size in segments),
+        "log_backlog_age_seconds": max((age for age, _ in segments), default=0.0),
+    }
+    for name, number in numbers.items():
+        yield f"# TYPE mlmon_{name} {'counter' if name.endswith('_total') else 'gauge'}"
+        yield f"mlmon_{name} {number}"

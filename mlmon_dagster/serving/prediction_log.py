@@ -1,67 +1,296 @@
-"""The prediction log: every prediction as one line of JSON, on disk before the answer leaves."""
+"""Group commit: predictions of many requests go to the disk together, and each is answered when it is there."""
 
-import json
-import os
+import asyncio
+import errno
+import logging
 import threading
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-SEGMENT_BYTES = 64_000_000
-"""A file that has grown to this size is followed by the next."""
+from mlmon_dagster.adapters.prediction_log.disk import Disk, OsDisk, make_directory
+from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader
+from mlmon_dagster.adapters.prediction_log.segments import (
+    SEGMENT_BYTES,
+    SEGMENT_SECONDS,
+    SegmentWriter,
+    began,
+    segment_files,
+)
+
+Durability = Literal["process", "local", "shared"]
+
+DURABILITY = {
+    "process": "a prediction is with the operating system before it is answered, on the disk within 0.2 seconds: "
+    "it survives the end of the process, not a loss of power",
+    "local": "a prediction is on this machine's disk (fdatasync) before it is answered: it survives a loss of power",
+    "shared": "a prediction is on the shared file system (fdatasync) before it is answered: it survives the machine",
+}
+"""What an answered prediction survives."""
+
+FLOOR_BYTES = 1 << 30
+FLOOR_SHARE = 0.1
+IDLE_SECONDS = 0.5
+"""How often an idle log looks at its segment's age and at the free space."""
+SYNC_SECONDS = 0.2
+"""How soon the disk follows in the class `process`, and how often a busy log looks at the free space."""
+
+
+class LogRefusedError(Exception):
+    """The prediction cannot be kept now, so it is not given. `reason` is a sentence."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """How predictions are kept.
+
+    `when_full` says what happens while the disk cannot take them: `fail_closed` refuses predictions (503),
+    `fail_open` gives them unlogged, which every answer, `/health` and `/metrics` say.
+    """
+
+    directory: Path
+    durability: Durability = "local"
+    when_full: Literal["fail_closed", "fail_open"] = "fail_closed"
+    floor_bytes: int | None = None
+    """Free bytes below which the disk counts as full; by default a tenth of the disk, at most 1 GiB."""
+    queue_rows: int = 10_000
+    """Payloads that may wait for the disk; more are refused."""
+    segment_bytes: int = SEGMENT_BYTES
+    segment_seconds: float = SEGMENT_SECONDS
+
+
+@dataclass
+class Group:
+    """Payloads that are committed together."""
+
+    payloads: list[bytes] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+    future: "asyncio.Future[Group] | None" = None
+    logged: bool = False
+    error: LogRefusedError | None = None
+
+
+@dataclass
+class LogCounts:
+    """What `/metrics` says about the log."""
+
+    payloads: int = 0
+    commits: int = 0
+    failures: int = 0
+    refused_full_queue: int = 0
+    unlogged: int = 0
+    commit_seconds: float = 0.0
+    """Of the last commit."""
 
 
 class PredictionLog:
-    """Append-only files `<day>-<name>-<number>.jsonl` in `directory`; a new one each UTC day and every 64 MB.
+    """The log of one process: `append` from any thread or `put` from the event loop, one thread that commits."""
 
-    `name` tells writers apart: each process has its own files, so a line is never torn by another's.
-    """
+    def __init__(
+        self,
+        options: LogOptions,
+        header: SegmentHeader,
+        *,
+        disk: Disk | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        make_directory(options.directory)
+        self.options = options
+        self.counts = LogCounts()
+        self.failing: str | None = None
+        """Why nothing can be logged now, or `None`."""
+        self._disk = disk or OsDisk()
+        self._clock = clock
+        self._writer = SegmentWriter(
+            options.directory,
+            header.encoded(),
+            disk=self._disk,
+            segment_bytes=options.segment_bytes,
+            segment_seconds=options.segment_seconds,
+        )
+        self._ready = threading.Condition()
+        self._group = Group()
+        self._pending = 0
+        self._closed = False
+        self._defers = options.durability == "process"
+        self._look()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="prediction-log")
+        self._thread.start()
 
-    durability = "every prediction is on disk (fdatasync) before it is answered"
+    @property
+    def directory(self) -> Path:
+        """Where the segments are."""
+        return self.options.directory
 
-    def __init__(self, directory: Path, name: str, *, segment_bytes: int = SEGMENT_BYTES) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self.directory = directory
-        self._name = name
-        self._segment_bytes = segment_bytes
-        self._lock = threading.Lock()
-        self._day = ""
-        self._file = -1
+    @property
+    def pending(self) -> int:
+        """Payloads that wait for the disk."""
+        return self._pending
 
-    def append(self, entries: Iterable[Mapping[str, Any]], now: datetime) -> None:
-        """Writes the entries as lines and waits until the disk has them; `OSError` when it cannot."""
-        lines = "".join(json.dumps(entry, allow_nan=False, separators=(",", ":")) + "\n" for entry in entries).encode()
-        with self._lock:
-            self._turn(now)
-            written = os.write(self._file, lines)
-            if written < len(lines):
-                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
-                raise OSError(f"the disk took {written} of {len(lines)} bytes of the prediction log")
-            _sync(self._file)
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What `/health` says about the log."""
+        options = self.options
+        return {
+            "promise": DURABILITY[options.durability],
+            "when_full": options.when_full,
+            "failing": self.failing,
+            "waiting": self._pending,
+        }
+
+    def unshipped(self) -> list[tuple[float, int]]:
+        """(age in seconds, bytes) of every segment in the directory, whoever wrote it."""
+        now, found = self._clock(), []
+        for path in segment_files(self.options.directory):
+            try:
+                found.append((max(0.0, now - began(path.name).timestamp()), path.stat().st_size))
+            except FileNotFoundError:  # it was shipped meanwhile
+                continue
+        return found
+
+    @property
+    def boot(self) -> str:
+        """This process's random name, as its segments have it."""
+        return self._writer.boot
+
+    def append(self, payload: bytes) -> bool:
+        """Waits until the payload is kept: whether it was logged. `LogRefusedError` when it must not be answered."""
+        group = self._join(payload, None)
+        group.done.wait()
+        if group.error:
+            raise group.error
+        return group.logged
+
+    def put(self, payload: bytes, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Group]":
+        """The same for an event loop: one future for all payloads of a group. `LogRefusedError` at once when full."""
+        future = self._join(payload, loop).future
+        assert future is not None  # noqa: S101 - made by `_join`
+        return future
+
+    def _join(self, payload: bytes, loop: asyncio.AbstractEventLoop | None) -> Group:
+        with self._ready:
+            if self._closed:
+                raise LogRefusedError("the prediction log is closed")
+            if self._pending >= self.options.queue_rows:
+                self.counts.refused_full_queue += 1
+                raise LogRefusedError(f"{self._pending} predictions wait for the disk")
+            group = self._group
+            if loop is not None and group.future is None:
+                group.future = loop.create_future()
+            group.payloads.append(payload)
+            self._pending += 1
+            if len(group.payloads) == 1:
+                self._ready.notify()
+            return group
 
     def close(self) -> None:
-        """Closes the file; a later `append` opens the next."""
-        with self._lock:
-            if self._file >= 0:
-                os.close(self._file)
-            self._file = -1
+        """Commits what waits, ends the segment; later payloads are refused."""
+        with self._ready:
+            if self._closed:
+                return
+            self._closed = True
+            self._ready.notify()
+        self._thread.join()
+        try:
+            self._writer.close()
+        except OSError as error:
+            self._failed(error)
 
-    def _turn(self, now: datetime) -> None:
-        """Opens the file that belongs to `now`, the next one when the present one is full."""
-        day = f"{now:%Y-%m-%d}"
-        if self._file >= 0 and day == self._day and os.fstat(self._file).st_size < self._segment_bytes:
-            return
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-        taken = [int(path.stem.rpartition("-")[2]) for path in self.directory.glob(f"{day}-{self._name}-*.jsonl")]
-        number = max(taken, default=-1) + 1
-        path = self.directory / f"{day}-{self._name}-{number:04d}.jsonl"
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o640)
-        self._day = day
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                if not self._group.payloads and not self._closed:
+                    self._ready.wait(SYNC_SECONDS if self._defers else IDLE_SECONDS)
+                group, self._group = self._group, Group()
+                closed = self._closed
+            if group.payloads:
+                self._commit(group)
+            else:
+                self._idle()
+            if closed and not self._group.payloads:
+                return
+
+    def _commit(self, group: Group) -> None:
+        group.logged = self._kept(group)
+        if not group.logged and self.options.when_full == "fail_open":
+            self.counts.unlogged += len(group.payloads)
+        elif not group.logged:
+            group.error = LogRefusedError(f"the prediction log cannot be written ({self.failing})")
+        with self._ready:
+            self._pending -= len(group.payloads)
+        group.done.set()
+        if group.future is not None:
+            _settle(group.future, group)
+
+    def _kept(self, group: Group) -> bool:
+        if self.failing is not None:
+            self._look()
+            if self.failing is not None:
+                return False
+        began = time.perf_counter()
+        try:
+            self._writer.commit(group.payloads, self._clock(), defer=self._defers)
+        except OSError as error:
+            self._failed(error)
+            return False
+        self.counts.commit_seconds = time.perf_counter() - began
+        self.counts.commits += 1
+        self.counts.payloads += len(group.payloads)
+        if time.monotonic() - self._looked > SYNC_SECONDS:
+            self._flush()
+            self._look()
+        return True
+
+    def _idle(self) -> None:
+        self._flush()
+        try:
+            if self._writer.due(self._clock()):
+                self._writer.close()
+        except OSError as error:
+            self._failed(error)
+        self._look()
+
+    def _flush(self) -> None:
+        try:
+            self._writer.flush()
+        except OSError as error:
+            self._failed(error)
+
+    def _look(self) -> None:
+        """Whether the disk can take predictions (again)."""
+        self._looked = time.monotonic()
+        try:
+            free, size = self._disk.space(self.options.directory)
+            floor = self.options.floor_bytes
+            floor = min(FLOOR_BYTES, int(size * FLOOR_SHARE)) if floor is None else floor
+            if free < floor:
+                raise OSError(errno.ENOSPC, f"{free} bytes are free, {floor} are kept free")
+            if self.failing is not None:
+                self._writer.commit([], self._clock())
+            self.failing = None
+        except OSError as error:
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        if self.failing is None:
+            logging.getLogger("mlmon.serving").error("the prediction log fails: %s", reason)
+        self.failing = reason
+        self.counts.failures += 1
 
 
-def _sync(file: int) -> None:
-    """macOS has no fdatasync."""
-    getattr(os, "fdatasync", os.fsync)(file)
+def _settle(future: "asyncio.Future[Group]", group: Group) -> None:
+    def settle() -> None:
+        if not future.done():
+            future.set_result(group)
+
+    try:
+        future.get_loop().call_soon_threadsafe(settle)
+    except RuntimeError:
+        return  # the loop has ended, and nobody waits any more

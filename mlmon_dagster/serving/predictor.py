@@ -1,6 +1,7 @@
 """From records to predictions, each with its drift score and its line in the prediction log."""
 
 import math
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from mlmon_dagster.adapters.mlflow.model_directory import LoadedModel
+from mlmon_dagster.adapters.mlflow.signature import ModelInput
+from mlmon_dagster.adapters.prediction_log.rows import Row, SegmentHeader, encode_rows
 from mlmon_dagster.drift.zscore import Baseline, RecordScore, record_score
 from mlmon_dagster.errors import DataError
-from mlmon_dagster.serving.prediction_log import PredictionLog
+from mlmon_dagster.serving.prediction_log import LogRefusedError, PredictionLog
 from mlmon_dagster.serving.problems import ProblemError
 from mlmon_dagster.serving.records import Record
 
@@ -25,6 +28,20 @@ class Served:
     pipeline: str | None = None
     environment: str | None = None
     deployment: str | None = None
+
+    def header(self, inputs: Sequence[ModelInput], durability: str) -> SegmentHeader:
+        """What all rows of this server's log have in common."""
+        kinds = tuple((column.name, column.kind) for column in inputs)
+        return SegmentHeader(
+            self.model,
+            self.version,
+            self.digest,
+            self.pipeline,
+            self.environment,
+            self.deployment,
+            durability,
+            kinds,
+        )
 
 
 @dataclass(frozen=True)
@@ -41,15 +58,18 @@ class Predictor:
 
         Raises `ProblemError` 500 when the model gives something that is no prediction, 503 when the log cannot be kept.
         """
-        now = datetime.now(timezone.utc)
+        moment = time.time_ns()
+        now = datetime.fromtimestamp(moment / 1e9, timezone.utc)
         answers = [
             self._answer(record, prediction, now)
             for record, prediction in zip(records, self._predictions(records), strict=True)
         ]
         try:
-            self.log.append([self._line(answer) for answer in answers], now)
-        except OSError as error:
-            raise ProblemError(503, f"the prediction log cannot be written ({error.strerror or error})") from error
+            logged = self.log.append(encode_rows([self._row(answer, moment) for answer in answers]))
+        except LogRefusedError as error:
+            raise ProblemError(503, error.reason) from error
+        if not logged:
+            answers = [{**answer, "logged": False} for answer in answers]
         return answers
 
     def _predictions(self, records: Sequence[Record]) -> list[Any]:
@@ -87,19 +107,9 @@ class Predictor:
             raise ProblemError(422, "a feature lies too far from the reference for a score")
         return score
 
-    def _line(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "id": answer["id"],
-            "time": answer["timestamp"],
-            "features": answer["features_received"],
-            "prediction": answer["prediction"],
-            "drift_score": answer["drift_score"],
-            "model": self.served.model,
-            "version": self.served.version,
-            "digest": self.served.digest,
-            "environment": self.served.environment,
-            "deployment": self.served.deployment,
-        }
+    def _row(self, answer: Mapping[str, Any], moment: int) -> Row:
+        features = list(answer["features_received"].values())
+        return answer["id"], moment, features, answer["prediction"], answer["drift_score"], answer["drift_max"]
 
 
 def _sentence(error: Exception) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlmon_dagster.errors import BlockedError, InputError
+from mlmon_dagster.serving.prediction_log import LogOptions
 from mlmon_dagster.serving.predictor import Predictor, Served
 
 SHUTDOWN_SECONDS = 10
@@ -28,7 +29,7 @@ class ServerOptions:
     directory: Path
     """The model directory: MLflow model, reference profile, manifest."""
     served: Served
-    log_directory: Path
+    log: LogOptions
     host: str = "127.0.0.1"
     port: int = 0
     home: Path | None = None
@@ -47,8 +48,8 @@ def load_predictor(options: ServerOptions) -> Predictor:
 
     model = load_model(options.directory, options.served.digest)
     baseline = read_baseline(options.directory / PROFILE, model.inputs)
-    name = options.served.deployment or f"{options.served.model}-{options.served.version}-{os.getpid()}"
-    return Predictor(model, baseline, options.served, PredictionLog(options.log_directory, name))
+    header = options.served.header(model.inputs, options.log.durability)
+    return Predictor(model, baseline, options.served, PredictionLog(options.log, header))
 
 
 def serve(options: ServerOptions, ready: Callable[[str], None]) -> None:

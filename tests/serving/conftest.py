@@ -10,7 +10,7 @@ from mlmon_dagster.adapters.mlflow.model_directory import LoadedModel
 from mlmon_dagster.adapters.mlflow.signature import ModelInput
 from mlmon_dagster.drift.zscore import Baseline
 from mlmon_dagster.serving.app import ServerState, create_app
-from mlmon_dagster.serving.prediction_log import PredictionLog
+from mlmon_dagster.serving.prediction_log import LogOptions, PredictionLog
 from mlmon_dagster.serving.predictor import Predictor, Served
 
 INPUTS = (
@@ -30,8 +30,9 @@ def predictor(tmp_path):
     frame = pd.DataFrame({one.name: random.normal(MEANS[one.name], STDS[one.name], 200) for one in INPUTS})
     model = LinearRegression().fit(frame, frame.sqft * 300)
     served = Served("house_prices", 3, "d" * 64, "house_prices", "prod", "deployment-7")
-    log = PredictionLog(tmp_path / "predictions", "deployment-7")
-    return Predictor(LoadedModel(model, INPUTS), Baseline(MEANS, STDS), served, log)
+    log = PredictionLog(LogOptions(tmp_path / "predictions"), served.header(INPUTS, "local"))
+    yield Predictor(LoadedModel(model, INPUTS), Baseline(MEANS, STDS), served, log)
+    log.close()
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import logging
 
 import pytest
 
+from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
+
 BAD_BODIES = {
     "empty": (b"", 400),
     "cut": (b"{", 400),
@@ -39,10 +41,11 @@ def test_a_prediction_carries_its_drift_score_and_is_in_the_log(client, record, 
     assert body["drift_max"] == pytest.approx(0.99, abs=0.01)
     assert (body["band"], body["model_version"], body["features_received"]) == ("normal", 3, record)
     assert set(body["drift"]) == set(record)
-    (file,) = predictor.log.directory.glob("*.jsonl")
-    (line,) = map(json.loads, file.read_text().splitlines())
-    assert (line["id"], line["time"], line["features"]) == (body["id"], body["timestamp"], record)
-    assert (line["prediction"], line["version"], line["digest"]) == (body["prediction"], 3, "d" * 64)
+    (row,) = united(read_segments(predictor.log.directory), None, None).to_pylist()
+    assert (row["request_id"], row["features"]) == (body["id"], record)
+    assert f"{row['predicted_at']:%Y-%m-%dT%H:%M:%S}" == body["timestamp"][:19]
+    assert (row["prediction"], row["model_version"], row["digest"]) == (body["prediction"], 3, "d" * 64)
+    assert (row["drift_score"], row["drift_max"]) == (body["drift_score"], body["drift_max"])
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_unknown_and_missing_names_are_told_with_the_nearest(client, record):
 def test_one_bad_record_refuses_the_batch_and_logs_nothing(client, record, predictor):
     answer = client.post("/batch-predict", json=[record, {**record, "age": "old"}])
     assert (answer.status_code, answer.json()["detail"]) == (422, "record 1: age expects a number, got a string")
-    assert not list(predictor.log.directory.glob("*.jsonl"))
+    assert predictor.log.counts.payloads == 0
 
 
 @pytest.mark.parametrize(
@@ -136,15 +139,19 @@ def test_unknown_routes_and_methods_are_problems_too(client):
 
 
 def test_a_full_disk_refuses_the_prediction(client, record, predictor, monkeypatch):
-    def full(_file, _content):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.write", full)
+    monkeypatch.setattr(predictor.log._disk, "write", full)
     answer = client.post("/predict", json=record)
     assert (answer.status_code, answer.json()["detail"]) == (
         503,
         "the prediction log cannot be written (No space left on device)",
     )
+    health = client.get("/health")
+    assert (health.status_code, health.json()["status"]) == (503, "not_ready")
+    assert health.json()["log"]["failing"] == "No space left on device"
+    assert "mlmon_log_failing 1" in client.get("/metrics").text
 
 
 def test_what_nobody_expected_is_a_plain_500_told_in_the_log(client, record, predictor, monkeypatch, caplog):
@@ -166,7 +173,8 @@ def test_health_says_what_is_served(client, state):
     body = client.get("/health").json()
     assert (body["status"], body["version"], body["digest"]) == ("ready", 3, "d" * 64)
     assert (body["environment"], body["inputs"][0]) == ("prod", "bedrooms")
-    assert "fdatasync" in body["durability"]
+    assert body["durability"] == "local"
+    assert "fdatasync" in body["log"]["promise"]
     state.draining = True
     answer = client.get("/health")
     assert (answer.status_code, answer.json()["status"], answer.headers["connection"]) == (503, "draining", "close")

@@ -1,41 +1,198 @@
-"""The prediction log."""
+"""Group commit, and what the log does while the disk fails or is full."""
 
-import json
+import asyncio
+import errno
+import os
+import resource
+import subprocess
+import sys
+import textwrap
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
 
-from mlmon_dagster.serving.prediction_log import PredictionLog
+import pytest
 
-NOW = datetime(2026, 1, 31, 23, 59, tzinfo=timezone.utc)
+from mlmon_dagster.adapters.prediction_log.disk import OsDisk
+from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
+from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, encode_rows
+from mlmon_dagster.adapters.prediction_log.segments import segment_files
+from mlmon_dagster.serving.prediction_log import LogOptions, LogRefusedError, PredictionLog
 
-
-def _lines(directory):
-    return {path.name: [json.loads(line) for line in path.read_text().splitlines()] for path in directory.iterdir()}
-
-
-def test_a_new_day_and_a_full_file_begin_the_next(tmp_path):
-    log = PredictionLog(tmp_path, "d1", segment_bytes=20)
-    for number in range(3):
-        log.append([{"number": number}], NOW)
-    log.append([{"number": 3}], NOW + timedelta(minutes=2))
-    assert _lines(tmp_path) == {
-        "2026-01-31-d1-0000.jsonl": [{"number": 0}, {"number": 1}],
-        "2026-01-31-d1-0001.jsonl": [{"number": 2}],
-        "2026-02-01-d1-0000.jsonl": [{"number": 3}],
-    }
+HEADER = SegmentHeader("houses", 1, "d" * 64, None, "prod", "d1", "local", (("sqft", "float"),))
 
 
-def test_a_restarted_server_never_writes_into_a_file_that_is_there(tmp_path):
-    for number in range(2):
-        log = PredictionLog(tmp_path, "d1")
-        log.append([{"number": number}], NOW)
+def _payload(name):
+    return encode_rows([(str(name), 1_769_846_400_000_000_000, [1.0], 2.0, 0.1, 0.2)])
+
+
+def _ids(directory):
+    found = united(read_segments(directory), None, None)
+    return [] if found is None else found["request_id"].to_pylist()
+
+
+@pytest.fixture
+def open_log(tmp_path):
+    opened = []
+
+    def make(disk=None, **options):
+        opened.append(PredictionLog(LogOptions(tmp_path, **options), HEADER, disk=disk))
+        return opened[-1]
+
+    yield make
+    for log in opened:
         log.close()
-    assert len(_lines(tmp_path)) == 2
 
 
-def test_lines_of_many_threads_stay_whole(tmp_path):
-    log = PredictionLog(tmp_path, "d1")
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: log.append([{"number": number, "text": "x" * 500}], NOW), range(100)))
-    (lines,) = _lines(tmp_path).values()
-    assert sorted(line["number"] for line in lines) == list(range(100))
+class FaultyDisk(OsDisk):
+    """Every `each`-th sync fails; with `full` set nothing can be written."""
+
+    def __init__(self, each=0):
+        self.each, self.syncs, self.full, self.hold = each, 0, False, threading.Event()
+        self.hold.set()
+
+    def write(self, file, content):
+        if self.full:
+            os.write(file, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(file, content)
+
+    def sync(self, file):
+        self.hold.wait(30)
+        self.syncs += 1
+        if self.each and self.syncs % self.each == 0:
+            raise OSError(errno.EIO, "Input/output error")
+        super().sync(file)
+
+
+@pytest.mark.parametrize("durability", ["local", "process"])
+def test_what_is_appended_is_in_the_log_at_once(open_log, tmp_path, durability):
+    log = open_log(durability=durability)
+    assert log.append(_payload("a"))
+    assert _ids(tmp_path) == ["a"]
+
+
+def test_payloads_that_come_together_are_committed_together(open_log, tmp_path):
+    disk = FaultyDisk()
+    log = open_log(disk)
+    disk.hold.clear()
+    with ThreadPoolExecutor(21) as threads:
+        first = threads.submit(log.append, _payload("first"))
+        while log._group.payloads or not log.pending:
+            pass
+        rest = [threads.submit(log.append, _payload(number)) for number in range(20)]
+        while log.pending < 21:
+            pass
+        disk.hold.set()
+        assert first.result()
+        assert all(one.result() for one in rest)
+    assert (len(_ids(tmp_path)), log.counts.commits, disk.syncs) == (21, 2, 2)
+
+
+def test_one_future_answers_a_whole_group_of_an_event_loop(open_log, tmp_path):
+    log = open_log()
+
+    async def ask():
+        loop = asyncio.get_running_loop()
+        futures = [log.put(_payload(number), loop) for number in range(100)]
+        return [group.logged for group in [await future for future in futures]], len({id(one) for one in futures})
+
+    logged, groups = asyncio.run(ask())
+    assert logged == [True] * 100
+    assert groups < 100
+    assert len(_ids(tmp_path)) == 100
+
+
+def test_a_full_queue_refuses_what_comes_next(open_log):
+    disk = FaultyDisk()
+    log = open_log(disk, queue_rows=3)
+    disk.hold.clear()
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(log.append, _payload(number)) for number in range(3)]
+        while log.pending < 3:
+            pass
+        with pytest.raises(LogRefusedError, match="3 predictions wait for the disk"):
+            log.append(_payload("one too many"))
+        disk.hold.set()
+        assert all(one.result() for one in waiting)
+    assert log.counts.refused_full_queue == 1
+
+
+def test_a_failing_sync_refuses_its_group_and_the_next_goes_to_a_new_segment(open_log, tmp_path):
+    log = open_log(FaultyDisk(each=7))
+    kept, reasons = [], set()
+    for number in range(100):
+        try:
+            log.append(_payload(number))
+            kept.append(str(number))
+        except LogRefusedError as error:
+            reasons.add(error.reason)
+    assert reasons == {"the prediction log cannot be written (Input/output error)"}
+    assert set(kept) <= set(_ids(tmp_path))
+    assert 0 < 100 - len(kept) < 30
+    assert log.counts.failures == 100 - len(kept)
+    assert len(segment_files(tmp_path)) > 5
+
+
+def test_a_full_disk_refuses_and_the_log_recovers_with_the_space(open_log, tmp_path):
+    disk = FaultyDisk()
+    log = open_log(disk)
+    log.append(_payload("before"))
+    disk.full = True
+    for number in range(5):
+        with pytest.raises(LogRefusedError, match="No space left on device"):
+            log.append(_payload(number))
+    assert log.failing == "No space left on device"
+    disk.full = False
+    assert log.append(_payload("after"))
+    assert log.failing is None
+    assert _ids(tmp_path) == ["before", "after"]
+
+
+def test_fail_open_answers_unlogged_and_counts_it(open_log, tmp_path):
+    disk = FaultyDisk()
+    log = open_log(disk, when_full="fail_open")
+    disk.full = True
+    assert [log.append(_payload(number)) for number in range(3)] == [False] * 3
+    assert log.counts.unlogged == 3
+    assert (log.facts["failing"], log.facts["when_full"]) == ("No space left on device", "fail_open")
+    disk.full = False
+    assert log.append(_payload("kept"))
+    assert _ids(tmp_path) == ["kept"]
+
+
+def test_below_the_floor_nothing_is_accepted(open_log, tmp_path):
+    log = open_log(floor_bytes=1 << 60)
+    with pytest.raises(LogRefusedError, match="bytes are free"):
+        log.append(_payload("a"))
+    assert segment_files(tmp_path) == []
+
+
+def test_a_limit_on_the_size_of_files_loses_nothing_that_was_acknowledged(tmp_path):
+    program = f"""
+        import pathlib, resource, sys
+        sys.path.insert(0, {os.path.dirname(__file__)!r})
+        from test_prediction_log import HEADER, LogOptions, LogRefusedError, PredictionLog, _payload
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, {resource.RLIM_INFINITY}))
+        log = PredictionLog(LogOptions(pathlib.Path(sys.argv[1])), HEADER)
+        for number in range(200):
+            try:
+                log.append(_payload(number))
+                print(number)
+            except LogRefusedError as error:
+                assert "File too large" in error.reason, error.reason
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    acknowledged = done.stdout.split()
+    assert 100 < len(acknowledged) < 200
+    assert set(acknowledged) <= set(_ids(tmp_path))
+    assert len(segment_files(tmp_path)) > 2
+
+
+def test_a_closed_log_refuses(open_log):
+    log = open_log()
+    log.close()
+    with pytest.raises(LogRefusedError, match="closed"):
+        log.append(_payload("a"))

@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression
 
 from mlmon_dagster.adapters.mlflow.manifest import Manifest
 from mlmon_dagster.adapters.mlflow.model_directory import write_model
+from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +47,8 @@ def test_it_prints_its_address_answers_logs_and_ends_when_asked(model_directory,
     assert answer.json()["drift_score"] > 0
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
-    (file,) = (tmp_path / "log").glob("*.jsonl")
-    assert len(file.read_text().splitlines()) == 1
+    (row,) = united(read_segments(tmp_path / "log"), None, None).to_pylist()
+    assert row["request_id"] == answer.json()["id"]
 
 
 def test_a_taken_port_is_told_in_a_sentence(model_directory, tmp_path):

@@ -1,6 +1,5 @@
 """The target on this machine: real processes, and what happens when they die."""
 
-import json
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ import httpx
 import pytest
 from registered import register_versions
 
+from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
 from mlmon_dagster.adapters.targets._process import ServerProcess
 from mlmon_dagster.adapters.targets.local import Local
 from mlmon_dagster.errors import DataError, FailedError
@@ -58,9 +58,8 @@ def test_a_killed_server_is_said_to_be_stopped_and_comes_back_at_its_address(wor
     _kill(_home(settings, placement))
     dead = target.live(placement.pipeline, "prod", settings)
     assert (dead.status, dead.address) == ("stopped", live.address)
-    logs = list((_home(settings, placement).parent / "predictions").glob("*.jsonl"))
-    lines = [json.loads(line) for path in logs for line in path.read_text().splitlines()]
-    assert RECORD in [line["features"] for line in lines]  # what was answered before the kill is in the log
+    rows = united(read_segments(_home(settings, placement).parent / "predictions"), None, None)
+    assert RECORD in rows["features"].to_pylist()  # what was answered before the kill is in the log
     target.start(placement, settings)
     assert target.switch(placement, settings) == live
     assert httpx.post(f"{live.address}/predict", json=RECORD).status_code == 200

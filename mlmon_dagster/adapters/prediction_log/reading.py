@@ -1,0 +1,117 @@
+"""Reading the log: every whole row of a directory's segments, once, also while servers write and after they died."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlmon_dagster.adapters.prediction_log.frames import Scan, scan, seed_of
+from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, table_of
+from mlmon_dagster.adapters.prediction_log.segments import began, segment_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+QUARANTINE = "quarantine"
+SLACK = timedelta(hours=2)
+"""How far a row's time may lie from its segment's beginning: longer than a segment lasts."""
+
+
+@dataclass(frozen=True)
+class SegmentContent:
+    """What a segment says; `header` is `None` where nothing in it was ever acknowledged."""
+
+    name: str
+    header: SegmentHeader | None
+    scan: Scan
+    content: bytes
+
+    @property
+    def rows(self) -> "pa.Table | None":
+        """The rows, or `None` without a header."""
+        return table_of(self.header, self.scan.payloads[1:]) if self.header else None
+
+
+def read_segment(path: Path) -> SegmentContent:
+    """The segment's whole frames; whatever is torn is in `scan.damaged`."""
+    content = path.read_bytes()
+    found = scan(content, seed_of(path.name))
+    header = SegmentHeader.decoded(found.payloads[0]) if found.payloads else None
+    return SegmentContent(path.name, header, found, content)
+
+
+def may_hold(name: str, start: datetime | None, end: datetime | None) -> bool:
+    """Whether a segment of that name can hold rows of `[start, end)`."""
+    moment = began(name)
+    return (start is None or moment >= start - SLACK) and (end is None or moment < end + SLACK)
+
+
+@contextmanager
+def finished(path: Path) -> Iterator[bool]:
+    """Whether nobody writes the segment any more; its lock is held for as long as the context lasts.
+
+    A segment whose writer died is finished, too: the lock ends with the process, whatever ended it.
+    """
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield os.fstat(file).st_nlink > 0
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(file)
+
+
+def set_aside(segment: SegmentContent, directory: Path) -> int:
+    """Keeps the bytes that are no whole frame in `quarantine/`, for people to look at; how many bytes they are."""
+    total = 0
+    for start, end in segment.scan.damaged:
+        torn = segment.content[start:end]
+        if torn.strip(b"\0"):
+            folder = directory / QUARANTINE
+            folder.mkdir(exist_ok=True)
+            (folder / f"{segment.name}.{start}.torn").write_bytes(torn)
+            total += len(torn)
+    return total
+
+
+def read_segments(directory: Path, start: datetime | None = None, end: datetime | None = None) -> "list[pa.Table]":
+    """The rows of every segment in the directory that can hold rows of `[start, end)`, oldest segment first."""
+    tables = []
+    for path in segment_files(directory):
+        if may_hold(path.name, start, end):
+            try:
+                rows = read_segment(path).rows
+            except FileNotFoundError:  # it was shipped meanwhile
+                continue
+            tables += [rows] if rows is not None else []
+    return tables
+
+
+def united(tables: "list[pa.Table]", start: datetime | None, end: datetime | None) -> "pa.Table | None":
+    """The rows of `[start, end)` by time, each request id once (the first); `None` without any table."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not tables:
+        return None
+    whole = pa.concat_tables(tables, promote_options="permissive")
+    if start is not None:
+        whole = whole.filter(pc.greater_equal(whole["predicted_at"], pa.scalar(start, pa.timestamp("ns", "UTC"))))
+    if end is not None:
+        whole = whole.filter(pc.less(whole["predicted_at"], pa.scalar(end, pa.timestamp("ns", "UTC"))))
+    order = pa.array(range(whole.num_rows), pa.int64())
+    whole = whole.append_column("_order", order).sort_by([("predicted_at", "ascending"), ("_order", "ascending")])
+    places = pa.array(range(whole.num_rows), pa.int64())
+    keyed = pa.table({"id": whole["request_id"], "place": places})
+    first = keyed.group_by("id").aggregate([("place", "min")])["place_min"]
+    kept = whole.take(first.combine_chunks().sort())
+    return kept.drop_columns(["_order"])

@@ -1,0 +1,191 @@
+"""What the log says about a prediction: the header that a segment's rows share, single rows, and blocks of rows."""
+
+import json
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from mlmon_dagster.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HEADER, ROWS, BLOCK = b"H", b"R", b"B"
+"""The first byte of a payload says which it is."""
+
+FORMAT = 1
+BEFORE_FEATURES = 3
+"""Numbers of a block's row that come before its features: prediction, mean |z|, largest |z|."""
+
+Row = tuple[str, int, Sequence[Any], Any, float, float]
+"""Request id, nanoseconds since 1970 (the server's clock), features, prediction, mean |z|, largest |z|."""
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@dataclass(frozen=True)
+class SegmentHeader:
+    """What all rows of a segment have in common; it is the segment's first payload."""
+
+    model: str
+    version: int
+    digest: str
+    pipeline: str | None
+    environment: str | None
+    deployment: str | None
+    durability: str
+    """`process`, `local` or `shared`: what an acknowledged row survives."""
+    inputs: tuple[tuple[str, str], ...]
+    """Names and kinds of the features, in the order of the rows."""
+    sample: float = 1.0
+    """Share of the predictions that are logged; below 1 only where that was declared."""
+
+    def encoded(self) -> bytes:
+        """As a payload."""
+        return HEADER + json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True).encode()
+
+    @classmethod
+    def decoded(cls, payload: bytes) -> "SegmentHeader":
+        """The header in a payload; `DataError` for something else or for another format."""
+        try:
+            told: dict[str, Any] = json.loads(payload[1:])
+            version = told.pop("format")
+            if payload[:1] != HEADER or version != FORMAT:
+                raise DataError(f"the segment has format {version}, this program reads format {FORMAT}")
+            inputs = tuple((str(name), str(kind)) for name, kind in told.pop("inputs"))
+            return cls(**told, inputs=inputs)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"this is not the header of a prediction segment: {error}") from error
+
+
+def encode_rows(rows: Sequence[Row]) -> bytes:
+    """Rows as a payload."""
+    return ROWS + _encode(rows)
+
+
+def encode_block(
+    request: str, moment: int, whole: bool, predictions: "np.ndarray", scores: "np.ndarray", features: "np.ndarray"
+) -> bytes:
+    """Rows of numbers as a payload; row n has the id `<request>-<n>`.
+
+    `predictions` has shape (n,) and holds integers where `whole`, `scores` (n, 2) mean and largest |z|, `features`
+    (n, inputs); all float64, NaN where a feature is missing.
+    """
+    head = _encode((request, moment, len(predictions), whole))
+    block = np.concatenate([predictions[:, None], scores, features], axis=1, dtype=np.float64)
+    return b"".join([BLOCK, struct.pack("<I", len(head)), head, block.tobytes()])
+
+
+def table_of(header: SegmentHeader, payloads: Iterable[bytes]) -> "pa.Table":
+    """The rows of a segment in the order they were written.
+
+    Columns: `request_id`, `predicted_at` (UTC), `features` (a struct), `prediction`, `drift_score`, `drift_max`, and
+    the header's facts.
+    """
+    import pyarrow as pa
+
+    tables = []
+    single: list[Row] = []
+    for payload in payloads:
+        if payload[:1] == ROWS:
+            single += msgspec.json.decode(payload[1:])
+        elif payload[:1] == BLOCK:
+            tables += [_single(header, single)] if single else []
+            single = []
+            tables.append(_block(header, payload))
+    tables.append(_single(header, single))
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _single(header: SegmentHeader, rows: Sequence[Row]) -> "pa.Table":
+    import pyarrow as pa
+
+    ids, moments, features, predictions, scores, largest = zip(*rows, strict=True) if rows else ((),) * 6
+    columns = zip(*features, strict=True) if rows else ((),) * len(header.inputs)
+    arrays = [_feature(column, kind) for column, (_, kind) in zip(columns, header.inputs, strict=True)]
+    prediction = pa.array(predictions) if rows else pa.array([], pa.float64())
+    return _assembled(header, pa.array(ids, pa.string()), moments, arrays, prediction, scores, largest)
+
+
+def _block(header: SegmentHeader, payload: bytes) -> "pa.Table":
+    import pyarrow as pa
+
+    length = struct.unpack_from("<I", payload, 1)[0]
+    request, moment, rows, whole = msgspec.json.decode(payload[5 : 5 + length])
+    block = np.frombuffer(payload, np.float64, offset=5 + length).reshape(rows, -1)
+    arrays = [
+        pa.array(block[:, BEFORE_FEATURES + place], from_pandas=True).cast(_type(kind))
+        for place, (_, kind) in enumerate(header.inputs)
+    ]
+    ids = pa.array([f"{request}-{number}" for number in range(rows)], pa.string())
+    predictions = pa.array(block[:, 0].astype(np.int64) if whole else block[:, 0])
+    return _assembled(header, ids, np.full(rows, moment), arrays, predictions, block[:, 1], block[:, 2])
+
+
+def _assembled(
+    header: SegmentHeader,
+    ids: "pa.Array",
+    moments: Any,
+    features: "list[pa.Array]",
+    predictions: "pa.Array",
+    scores: Any,
+    largest: Any,
+) -> "pa.Table":
+    import pyarrow as pa
+
+    fields = [pa.field(name, _type(kind)) for name, kind in header.inputs]
+    moment = pa.array(np.asarray(moments, dtype=np.int64)).cast(pa.timestamp("ns", "UTC"))
+    columns: dict[str, Any] = {
+        "request_id": ids,
+        "predicted_at": moment,
+        "features": pa.StructArray.from_arrays(features, fields=fields),
+        "prediction": predictions,
+        "drift_score": pa.array(scores, pa.float64()),
+        "drift_max": pa.array(largest, pa.float64()),
+    }
+    for name, (value, kind) in _shared(header).items():
+        columns[name] = pa.repeat(pa.scalar(value, kind), len(ids))
+    return pa.table(columns)
+
+
+def _shared(header: SegmentHeader) -> Mapping[str, tuple[Any, "pa.DataType"]]:
+    import pyarrow as pa
+
+    return {
+        "model": (header.model, pa.string()),
+        "model_version": (header.version, pa.int64()),
+        "digest": (header.digest, pa.string()),
+        "environment": (header.environment, pa.string()),
+        "deployment": (header.deployment, pa.string()),
+        "durability": (header.durability, pa.string()),
+        "sample": (header.sample, pa.float64()),
+    }
+
+
+def _feature(values: Sequence[Any], kind: str) -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if kind == "timestamp":
+        text = pa.array([value and value.replace("Z", "+00:00") for value in values], pa.string())
+        return pc.cast(text, pa.timestamp("us", "UTC"))
+    if kind == "integer":
+        values = [None if value is None else int(value) for value in values]
+    return pa.array(values, _type(kind))
+
+
+def _type(kind: str) -> "pa.DataType":
+    import pyarrow as pa
+
+    kinds = {
+        "float": pa.float64(),
+        "integer": pa.int64(),
+        "boolean": pa.bool_(),
+        "string": pa.string(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+    return kinds[kind]
