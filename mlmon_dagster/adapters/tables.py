@@ -12,16 +12,17 @@ if TYPE_CHECKING:
 
     from mlmon_dagster.drift.column import Column
 
-ENDINGS = (".csv", ".csv.gz", ".parquet")
+ENDINGS = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+"""Names of files that hold rows; others (markers, logs) of a folder are passed over."""
 
 PARQUET_MAGIC = b"PAR1"
 
 
 def read_table(path: str | Path, types: Mapping[str, str] | None = None) -> "pyarrow.Table":
-    """The rows of a CSV (also gzipped) or Parquet file, or of every such file of a folder or glob, by name.
+    """The rows of a CSV or JSON lines file (also gzipped) or a Parquet file, or of every such file of a folder or glob.
 
-    Types of CSV columns are inferred from all values (a column that mixes numbers and text is text) unless `types`
-    names an Arrow type. Empty cells are null, in text columns too.
+    Files are read in the order of their names. Types of CSV columns are inferred from all values (a column that mixes
+    numbers and text is text) unless `types` names an Arrow type. Empty cells are null, in text columns too.
     Raises `MissingError` for no file, `DataError` for one that cannot be read, with the line where it can be told.
     """
     import pyarrow as pa
@@ -68,7 +69,7 @@ def _read(file: Path, types: Mapping[str, str]) -> "pyarrow.Table":
     try:
         if file.stat().st_size == 0:
             raise DataError(f"[EMPTY_FILE] {file} is empty", hint="a file without rows still needs its header")
-        table = _parquet(file) if file.suffix == ".parquet" else _csv(file, types)
+        table = _rows(file, types)
     except OSError as error:
         raise DataError(f"[CORRUPT] {file} cannot be read: {error}") from error
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
@@ -77,6 +78,21 @@ def _read(file: Path, types: Mapping[str, str]) -> "pyarrow.Table":
     if twice:
         raise DataError(f"[SCHEMA] {file} has more than one column called {', '.join(twice)}")
     return table
+
+
+def _rows(file: Path, types: Mapping[str, str]) -> "pyarrow.Table":
+    if file.suffix == ".parquet":
+        return _parquet(file)
+    return _csv(file, types) if file.name.endswith((".csv", ".csv.gz")) else _json_lines(file)
+
+
+def _json_lines(file: Path) -> "pyarrow.Table":
+    """One object a line; a value that is an object or a list has no column a method could measure."""
+    import pyarrow as pa
+    import pyarrow.json as json
+
+    with pa.CompressedInputStream(file, "gzip") if file.suffix == ".gz" else file.open("rb") as opened:
+        return json.read_json(opened, json.ReadOptions(block_size=1 << 24))
 
 
 def _parquet(file: Path) -> "pyarrow.Table":
@@ -113,7 +129,7 @@ def _code(error: Exception) -> str:
     text = str(error)
     if "UTF8" in text or "utf-8" in text.lower():
         return "[ENCODING]"
-    return "[CSV]" if "CSV" in text else "[CORRUPT]"
+    return "[CSV]" if "CSV" in text else "[JSON]" if "JSON" in text else "[CORRUPT]"
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,7 @@
-"""`mlmon drift`: how far two files have drifted apart, without a pipeline, a server or a configuration."""
+"""`mlmon drift`: how far two data sets have drifted apart, without a pipeline, a server or a configuration."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,69 +9,113 @@ import click
 from mlmon_dagster.cli import _output as output
 
 if TYPE_CHECKING:
+    import pyarrow
+
+    from mlmon_dagster.drift.column import Column
     from mlmon_dagster.drift.monitor import Drift
 
-EXITS = {"ok": 0, "drift": 1, "insufficient": 1, "no_data": 1, "error": 2}
+EXITS = {
+    "any": {"ok": 0, "drift": 1, "insufficient": 1, "no_data": 1, "error": 2},
+    "drift": {"ok": 0, "drift": 1, "insufficient": 0, "no_data": 0, "error": 2},
+    "never": {"ok": 0, "drift": 0, "insufficient": 0, "no_data": 0, "error": 0},
+}
+"""`--fail-on` -> exit code of each verdict."""
+
 COLOURS = {"ok": "green", "drift": "bold red", "insufficient": "yellow", "no_data": "yellow", "error": "red"}
 
 
-@click.command("drift", short_help="Compare two files: what has drifted, and how far.")
-@click.option("--reference", required=True, metavar="PATH", help="CSV or Parquet file, folder or glob to compare with.")
-@click.option("--current", required=True, metavar="PATH", help="The window: the same kinds of file.")
+@click.group("drift", invoke_without_command=True, short_help="Compare two data sets: what has drifted, and how far.")
+@click.option(
+    "--reference", metavar="ROWS", help="What to compare with: file, folder, glob, URL, database, or - (stdin)."
+)
+@click.option("--current", metavar="ROWS", help="The window: the same kinds of place.")
+@click.option("--reference-query", metavar="SQL", help="SELECT, or a table's name, where --reference is a database.")
+@click.option("--current-query", metavar="SQL", help="The same for --current.")
 @click.option("--method", default="auto", show_default=True, help="Drift method for every column it can measure.")
 @click.option("--columns", metavar="A,B", help="Only these columns (default: all of the reference).")
 @click.option("--threshold", type=float, help="Distance above which it is drift (default: the method's).")
 @click.option("--minimum-rows", type=click.IntRange(min=1), default=30, show_default=True, help="Fewer are not judged.")
-@click.option("--report", metavar="FILE", help="Also write an HTML report (by Evidently).")
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(EXITS)),
+    default="any",
+    show_default=True,
+    help="When to exit with 1: on drift, on any verdict that is not ok, or never.",
+)
+@click.option("--report", metavar="FILE", help="Also write an HTML report: one file that opens offline.")
+@click.option(
+    "--report-by", type=click.Choice(["mlmon", "evidently"]), default="mlmon", show_default=True, help="Whose report."
+)
 @output.json_option
-def command(
-    reference: str,
-    current: str,
-    method: str,
-    columns: str | None,
-    threshold: float | None,
-    minimum_rows: int,
-    report: str | None,
-    as_json: bool,
-) -> int:
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int | None:
     """Measure how far CURRENT has drifted from REFERENCE, column by column.
 
     \b
     mlmon drift --reference last_year.parquet --current this_week.csv
     mlmon drift --reference a.csv --current b.csv --method psi --columns price,area --json
+    mlmon drift --reference sqlite:///sales.db --reference-query sales --current - < today.jsonl
 
-    Exit code 0 when nothing drifted, 1 when something did or the window is too thin to say, 2 for bad input.
+    Rows are CSV, Parquet or JSON lines; exit code 0 when nothing drifted, 1 when something did or the window is too
+    thin to say (see --fail-on), 2 for bad input.
     """
-    from mlmon_dagster.adapters.tables import columns_of, read_table
+    return None if context.invoked_subcommand else _compare(**options)
+
+
+def _compare(
+    reference: str | None,
+    current: str | None,
+    reference_query: str | None,
+    current_query: str | None,
+    method: str,
+    columns: str | None,
+    threshold: float | None,
+    minimum_rows: int,
+    fail_on: str,
+    report: str | None,
+    report_by: str,
+    as_json: bool,
+) -> int:
+    from mlmon_dagster.adapters.inputs import STDIN, read_input
+    from mlmon_dagster.adapters.tables import columns_of
     from mlmon_dagster.drift.monitor import judge, verdict_of
     from mlmon_dagster.drift.profile import Profile
 
-    tables = [read_table(path) for path in (reference, current)]
+    if reference is None or current is None:
+        raise click.UsageError(f"Missing option '--{'current' if reference else 'reference'}'.")
+    if reference == current == STDIN:
+        raise click.UsageError("only one of --reference and --current can be standard input")
+    tables = [read_input(reference, reference_query), read_input(current, current_query)]
     before, now = (columns_of(table) for table in tables)
     profile = Profile.of(before)
     monitor = _monitor(method, _chosen(columns, tuple(before)), threshold, minimum_rows)
     judged = judge(profile, now, monitor)
     verdict = verdict_of(one.verdict for one in judged)
-    drifted = [one.column for one in judged if one.verdict == "drift"]
+    places = (_shown(reference), _shown(current))
     if as_json:
         output.document(
             {
-                "reference": {"path": reference, "rows": profile.rows, "digest": profile.digest},
-                "window": {"path": current, "rows": tables[1].num_rows, "digest": _digest(now)},
+                "reference": {"path": places[0], "rows": profile.rows, "digest": profile.digest},
+                "window": {"path": places[1], "rows": tables[1].num_rows, "digest": _digest(now)},
                 "columns": [_row(one) for one in judged],
-                "drifted": drifted,
+                "drifted": [one.column for one in judged if one.verdict == "drift"],
                 "verdict": verdict,
             }
         )
     else:
-        _show(judged, verdict, drifted, (profile.rows, tables[1].num_rows), sorted(set(now) - set(before)))
+        _show(judged, before, now, (profile.rows, tables[1].num_rows))
     if report:
-        from mlmon_dagster.adapters.evidently import write_report
-
-        write_report(tables[0], tables[1], report)
+        _write_report(report, report_by, tables, (before, now), judged, places)
         if not as_json:
             click.echo(f"report: {report}")
-    return EXITS[verdict]
+    return EXITS[fail_on][verdict]
+
+
+def _shown(place: str) -> str:
+    """The place without a secret that its URL may hold."""
+    from mlmon_dagster.adapters.sources.url import masked
+
+    return masked(place) if "://" in place else place
 
 
 def _chosen(columns: str | None, known: tuple[str, ...]) -> Any:
@@ -127,9 +172,12 @@ def _finite(value: float | None) -> float | None:
 
 
 def _show(
-    judged: "tuple[Drift, ...]", verdict: str, drifted: list[str], rows: tuple[int, int], extra: list[str]
+    judged: "tuple[Drift, ...]", before: "Mapping[str, Column]", now: "Mapping[str, Column]", rows: tuple[int, int]
 ) -> None:
     from rich.text import Text
+
+    from mlmon_dagster.adapters.report.page import summary
+    from mlmon_dagster.drift.monitor import verdict_of
 
     lines = [
         (
@@ -138,14 +186,52 @@ def _show(
             "" if one.value is None else f"{one.value:.4g}",
             f"{one.threshold:g}",
             "" if one.p_value is None else f"{one.p_value:.2g}",
+            *_sparklines(before.get(one.column), now.get(one.column)),
             Text(one.verdict, style=COLOURS[one.verdict]),
-            one.reason,
         )
         for one in judged
     ]
-    heads = ("column", "method", "value", "threshold", "p", "verdict", "why")
+    heads = ("column", "method", "value", "threshold", "p", "reference", "window", "verdict")
     output.table(f"{rows[0]:,} reference rows, {rows[1]:,} in the window", heads, lines, empty="no column to compare")
+    told = [one.reason for one in judged if one.verdict != "ok"]
+    if told:
+        click.echo("\n" + "\n".join(told))
+    extra = sorted(set(now) - set(before))
     if extra:
         click.echo(f"only in the window, not compared: {', '.join(extra)}")
-    said = {"drift": f"drift in {len(drifted)} of {len(judged)} columns: {', '.join(drifted)}", "ok": "no drift"}
-    click.echo(f"\n{said.get(verdict, f'{verdict}: the window cannot be judged, see above')}")
+    verdict = verdict_of(one.verdict for one in judged)
+    cannot = f"{verdict}: the window cannot be judged, see above"
+    click.echo(f"\n{summary(judged) if verdict == 'drift' else 'no drift' if verdict == 'ok' else cannot}")
+
+
+def _sparklines(reference: "Column | None", window: "Column | None") -> tuple[str, str]:
+    from mlmon_dagster.cli._sparkline import BINS, sparkline
+    from mlmon_dagster.drift.histogram import histogram
+
+    if reference is None or window is None or reference.kind != window.kind:
+        return "", ""
+    found = histogram(reference, window, BINS)
+    highest = max((*found.reference, *found.window), default=0.0)
+    return sparkline(found.reference, highest), sparkline(found.window, highest)
+
+
+def _write_report(
+    path: str,
+    by: str,
+    tables: "list[pyarrow.Table]",
+    columns: "tuple[Mapping[str, Column], Mapping[str, Column]]",
+    judged: "tuple[Drift, ...]",
+    places: tuple[str, str],
+) -> None:
+    if by == "evidently":
+        from mlmon_dagster.adapters.evidently import write_report as write_evidently
+
+        write_evidently(tables[0], tables[1], path)
+        return
+    from mlmon_dagster.adapters.report.page import Report, write_report
+
+    facts = {
+        "reference": f"{places[0]}, {tables[0].num_rows:,} rows",
+        "window": f"{places[1]}, {tables[1].num_rows:,} rows",
+    }
+    write_report(Report("Drift report", facts, *columns, judged).html, path)

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from mlmon_dagster import plugins
+from mlmon_dagster.drift.change import change
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.method import Measure, Method
 from mlmon_dagster.drift.profile import Profile
@@ -208,10 +209,8 @@ def _sentence(
         return f"{name}: {size} is " + (
             "large but may be chance in so few rows" if above else f"within {monitor.threshold:g}"
         )
-    moved = ""
-    if reference and current and reference.ordered and reference.kind == "numeric":
-        moved = f" (mean {reference.mean:.4g} in the reference, {current.mean:.4g} now)"
-    return f"{name} has drifted: {size} is above {monitor.threshold:g}{moved}"
+    moved = change(reference, current) if reference and current else ""
+    return f"{name} has drifted: {size} is above {monitor.threshold:g}" + (f"; {moved}" if moved else "")
 
 
 def _corrected(p_values: Sequence[float]) -> list[float]:

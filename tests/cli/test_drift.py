@@ -1,6 +1,9 @@
 """`mlmon drift` as a person and as a program meet it."""
 
+import io
 import json
+import sqlite3
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ from click.testing import CliRunner, Result
 from scipy import stats
 
 from mlmon_dagster.cli import group
+from mlmon_dagster.cli._sparkline import sparkline
 
 COLUMNS = ["column", "method", "value", "p_value", "threshold", "verdict", "reason"]
 
@@ -136,8 +140,71 @@ def test_a_report_is_a_page_of_its_own(reference: str, shifted: str, tmp_path: P
     result = drift("--reference", reference, "--current", shifted, "--report", str(report))
 
     assert f"report: {report}" in result.output
-    assert report.read_text().lstrip().startswith("<")
+    assert "Drift in 1 of 3 columns: price" in report.read_text()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["reference.csv", "report.html", "shifted.csv"]
+
+
+def test_evidentlys_report_is_written_on_request(reference: str, shifted: str, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    result = drift("--reference", reference, "--current", shifted, "--report", str(report), "--report-by", "evidently")
+
+    assert (result.exception, result.return_value) == (None, 1)
+    assert "root_metric_" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "codes"),
+    [("any", {"ok": 0, "drift": 1, "thin": 1, "broken": 2}), ("drift", {"ok": 0, "drift": 1, "thin": 0, "broken": 2}),
+     ("never", {"ok": 0, "drift": 0, "thin": 0, "broken": 0})],
+)  # fmt: skip
+def test_what_fails_a_build_is_the_callers_choice(
+    reference: str, shifted: str, tmp_path: Path, fail_on: str, codes: dict[str, int]
+) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text("city,sold\n" + "Ulm,2026-01-05\n" * 40)
+    windows = {"ok": reference, "drift": shifted, "thin": rows(tmp_path / "thin.csv", 12, 4), "broken": str(broken)}
+    found = {
+        name: drift("--reference", reference, "--current", path, "--fail-on", fail_on).return_value
+        for name, path in windows.items()
+    }
+    assert found == codes
+
+
+def test_rows_may_come_from_standard_input_and_a_database(reference: str, shifted: str, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "sales.db") as connection:
+        connection.execute("create table sales (price real, city text, sold text)")
+        lines = [line.split(",") for line in Path(reference).read_text().splitlines()[1:]]
+        connection.executemany("insert into sales values (?, ?, ?)", lines)
+    result = CliRunner().invoke(
+        group,
+        ["drift", "--reference", "sqlite:///sales.db", "--reference-query", "select price, city from sales",
+         "--current", "-", "--json"],
+        input=Path(shifted).read_bytes(),
+        standalone_mode=False,
+    )  # fmt: skip
+    found = json.loads(result.output)
+    assert (found["drifted"], found["reference"]["rows"], found["window"]["path"]) == (["price"], 600, "-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [((), "Missing option '--reference'."), (("--reference", "a.csv"), "Missing option '--current'."),
+     (("--reference", "-", "--current", "-"), "only one of --reference and --current can be standard input")],
+)  # fmt: skip
+def test_what_is_not_said_is_asked_for(arguments: tuple[str, ...], said: str) -> None:
+    assert said in str(drift(*arguments).exception)
+
+
+def test_each_column_is_drawn_beside_its_reference(reference: str, shifted: str) -> None:
+    lines = drift("--reference", reference, "--current", shifted).output.splitlines()
+    price = next(line for line in lines if line.startswith("price "))
+    assert sum(sign in "▁▂▃▄▅▆▇█" for sign in price) == 24
+
+
+@pytest.mark.parametrize(("encoding", "drawn"), [("utf-8", "▁▂█"), ("ascii", "_.#")])
+def test_a_terminal_without_blocks_gets_plain_signs(encoding: str, drawn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert sparkline([0.0, 0.001, 0.5], 0.5) == drawn
 
 
 def test_a_report_that_cannot_be_written_is_told(reference: str, shifted: str, tmp_path: Path) -> None:

@@ -10,9 +10,6 @@ from mlmon_dagster.errors import DataError
 if TYPE_CHECKING:
     import pyarrow
 
-ENDINGS = (".csv", ".csv.gz", ".parquet")
-"""Names of files that hold rows; others (markers, logs) of a remote folder are passed over."""
-
 
 def read_content(place: str, content: bytes) -> "pyarrow.Table":
     """The table in the bytes of a remote file; `DataError` names `place`."""

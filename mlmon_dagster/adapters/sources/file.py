@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class File:
-    """Reads one file, or every file that a glob matches: CSV (also `.csv.gz`) or Parquet.
+    """Reads one file, or every file that a glob matches: CSV, JSON lines (both also gzipped) or Parquet.
 
     Example: `{use: file, path: data/sales.csv.gz, time: date, key: [id]}`
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class S3:
-    """Reads the CSV and Parquet objects whose keys start with a prefix.
+    """Reads the CSV, JSON lines and Parquet objects whose keys start with a prefix.
 
     Credentials come from the process: its role or its environment.
 
@@ -39,7 +39,9 @@ class S3:
         except OSError as error:
             raise UnavailableError(f"[ACCESS] {self._place} cannot be read: {_first_line(error)}", hint=HINT) from error
         if not contents:
-            raise MissingError(f"there is no CSV or Parquet object {self._place}", hint="check `bucket` and `prefix`")
+            raise MissingError(
+                f"there is no CSV, JSON lines or Parquet object {self._place}", hint="check `bucket` and `prefix`"
+            )
         return join({place: read_content(place, content) for place, content in contents.items()})
 
     @property
@@ -63,7 +65,7 @@ class S3:
         """Keys, with their bucket, that start with the prefix: S3 lists by text, pyarrow by folder."""
         from pyarrow import fs
 
-        from mlmon_dagster.adapters.sources._files import ENDINGS
+        from mlmon_dagster.adapters.tables import ENDINGS
 
         folder = f"{self.bucket}/{self.prefix.rpartition('/')[0]}".rstrip("/")
         entries = system.get_file_info(fs.FileSelector(folder, recursive=True))
