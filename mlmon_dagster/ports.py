@@ -261,8 +261,8 @@ class Ledger(Protocol):
         """Commands of all processes follow one another; an exception undoes everything."""
         ...
 
-    def lines(self) -> Iterator[Sealed]:
-        """The whole log, oldest first."""
+    def lines(self, *, after: int = 0) -> Iterator[Sealed]:
+        """The log after the entry with that number, oldest first; the whole of it by default."""
         ...
 
     def verify(self) -> tuple[int, str]:
@@ -274,4 +274,40 @@ class Ledger(Protocol):
 
     def rebuild(self) -> None:
         """Writes every projection again from the log."""
+        ...
+
+
+class Signer(Protocol):
+    """An Ed25519 key: what signs checkpoints."""
+
+    @property
+    def public(self) -> bytes: ...
+
+    def sign(self, message: bytes) -> bytes: ...
+
+    def verifies(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether the signature over the message was made with the key of `public`."""
+        ...
+
+
+class CheckpointStore(Protocol):
+    """Where signed checkpoints are kept, outside of the database; raises `UnavailableError` when out of reach.
+
+    For every size the first and the latest note are kept: a later one of the same size makes those between idle.
+    """
+
+    def newest(self) -> str | None:
+        """The note of the greatest size that was put last."""
+        ...
+
+    def notes(self) -> Iterator[str]:
+        """Kept notes, in the order they were put."""
+        ...
+
+    def leaves(self) -> Iterator[tuple[int, bytes]]:
+        """`(number of the first entry, leaf hashes of 32 bytes each)`, to tell which entry was changed."""
+        ...
+
+    def put(self, size: int, note: str, leaves: bytes) -> None:
+        """Keeps the note of a log of `size` entries, with the leaf hashes of the newest of them."""
         ...

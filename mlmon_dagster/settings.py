@@ -27,6 +27,22 @@ class Settings:
     """Environments that this Dagster deployment carries (`MLMON_ENVIRONMENTS`, comma separated)."""
     dagster_url: str = "http://127.0.0.1:3000"
     """Where the Dagster UI is reached, for links (`MLMON_DAGSTER_URL`)."""
+    log_name: str = "mlmon/local"
+    """The audit log's name in its checkpoints (`MLMON_LOG_NAME`)."""
+    checkpoints_kept: str = ""
+    """Where checkpoints are kept, comma separated, the first one is read (`MLMON_CHECKPOINTS`)."""
+    checkpoint_key_kept: str = ""
+    """File of, or reference to, the key that signs them (`MLMON_CHECKPOINT_KEY`)."""
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """The places where checkpoints are kept; the first one is read."""
+        return tuple(place.strip() for place in (self.checkpoints_kept or f"{self.home}/checkpoints").split(","))
+
+    @property
+    def checkpoint_key(self) -> str:
+        """The file of the key that signs checkpoints, or a reference to it."""
+        return self.checkpoint_key_kept or f"{self.home}/checkpoint.key"
 
     @property
     def store(self) -> Path:
@@ -54,6 +70,9 @@ def read_settings(environ: Mapping[str, str] | None = None, directory: Path | No
         mlflow_url=_text(environ, "MLMON_MLFLOW_URL", f"sqlite:///{home}/mlflow.db"),
         environments=_environments(_text(environ, "MLMON_ENVIRONMENTS", ",".join(ENVIRONMENTS))),
         dagster_url=_text(environ, "MLMON_DAGSTER_URL", "http://127.0.0.1:3000").rstrip("/"),
+        log_name=_log_name(_text(environ, "MLMON_LOG_NAME", "mlmon/local")),
+        checkpoints_kept=_text(environ, "MLMON_CHECKPOINTS", f"{home}/checkpoints"),
+        checkpoint_key_kept=_text(environ, "MLMON_CHECKPOINT_KEY", f"{home}/checkpoint.key"),
     )
 
 
@@ -81,3 +100,9 @@ def _environments(text: str) -> tuple[str, ...]:
         if name not in ENVIRONMENTS:
             raise InputError(f"MLMON_ENVIRONMENTS names {name!r}; the environments are {', '.join(ENVIRONMENTS)}")
     return tuple(name for name in ENVIRONMENTS if name in chosen)
+
+
+def _log_name(text: str) -> str:
+    if not text.isprintable() or " " in text or "+" in text:
+        raise InputError(f"MLMON_LOG_NAME is {text!r}; expected a name such as mlmon/pricing, without blanks and +")
+    return text

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlmon_dagster.adapters.pipelines import Declared
     from mlmon_dagster.governance.gates import GateVerdict
     from mlmon_dagster.lifecycle.governance import Governance
+    from mlmon_dagster.resources.governance import Office
     from mlmon_dagster.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,18 +32,19 @@ def reason_option(required: bool) -> Callable[[F], F]:
     return click.option("--reason", help="Why; recorded.", **missing)
 
 
-def open_governance() -> "tuple[Settings, Governance]":
-    """Settings of this process and governance over its database."""
-    from datetime import datetime, timezone
-
-    from mlmon_dagster.adapters.database.opening import open_database
-    from mlmon_dagster.lifecycle.governance import Governance
+def open_office() -> "tuple[Settings, Office]":
+    """Settings of this process, and governance with its notary."""
+    from mlmon_dagster.resources.governance import open_office
     from mlmon_dagster.settings import read_settings
 
     settings = read_settings()
-    database = open_database(settings.database_url)
-    now = lambda: datetime.now(timezone.utc)  # noqa: E731
-    return settings, Governance(database.ledger, database.judgements, database.metrics, now)
+    return settings, open_office(settings)
+
+
+def open_governance() -> "tuple[Settings, Governance]":
+    """Settings of this process and governance over its database."""
+    settings, office = open_office()
+    return settings, office.governance
 
 
 def declared_pipelines(settings: "Settings") -> "dict[str, Declared]":
@@ -72,20 +74,20 @@ def actor_name(actor: str | None) -> str:
 
 
 def answer(governance: "Governance", record: Any, sentence: str, *, as_json: bool, **more: Any) -> None:
-    """What a command changed, with the receipt: number and hash of the entry that recorded it."""
+    """What a command changed, with the receipt: number and hashes of the entry that recorded it."""
     receipt = receipt_of(governance, record.seq)
     if as_json:
         output.document({**asdict(record), **more, "receipt": receipt})
         return
     click.echo(sentence)
-    click.echo(f"receipt: entry {receipt['seq']}, hash {receipt['hash']}")
+    click.echo(f"receipt: entry {receipt['seq']}, hash {receipt['hash']}, leaf {receipt['leaf_hash']}")
 
 
 def receipt_of(governance: "Governance", seq: int) -> dict[str, Any]:
-    """Number and hash of an entry: who keeps it can show later that the log was not rewritten."""
-    with governance.ledger.read() as reading:
-        found = reading.line(seq)
-    return {"seq": found.seq, "hash": found.hash}
+    """Number and hashes of an entry: who keeps it can show later that the log was rewritten."""
+    from mlmon_dagster.lifecycle.queries import receipt
+
+    return asdict(receipt(governance, seq))
 
 
 def show_gate(verdict: "GateVerdict", environment: str) -> None:

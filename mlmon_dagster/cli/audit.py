@@ -19,7 +19,7 @@ Example:
   mlmon audit list house_prices
   mlmon audit verify
   mlmon audit export audit.jsonl
-  mlmon audit verify audit.jsonl
+  mlmon audit prove 41 > proof.json
 """
 
 COLUMNS = ("entry", "at", "actor", "role", "action", "subject", "environment", "reason")
@@ -50,36 +50,89 @@ def list_(pipeline: str | None, limit: int, action: str | None, actor: str | Non
 
 @command.command(help="Check that nothing was changed: the whole log of the database, or an exported FILE.")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", "keys", multiple=True, metavar="KEY", help="Trust checkpoints signed by this verifier key only.")
 @output.json_option
-def verify(file: Path | None, as_json: bool) -> None:
+def verify(file: Path | None, keys: tuple[str, ...], as_json: bool) -> None:
     from mlmon_dagster.governance.audit import verify as verify_lines
+    from mlmon_dagster.governance.checkpoints import key as parse
+    from mlmon_dagster.lifecycle.checkpoints import verify_checkpoints
 
     if file is not None:
         length, last = verify_lines(_read(file))
+        body = {"entries": length, "hash": last}
+        said = f"{length} entries, unbroken; the last hash is {last}"
     else:
-        _, governance = context.open_governance()
-        length, last = governance.ledger.verify()
+        _, office = context.open_office()
+        office.governance.ledger.verify()
+        found = verify_checkpoints(office.governance.ledger, office.notary, [parse(text) for text in keys])
+        at = found.newest.at if found.newest else None
+        body = {
+            "entries": found.entries,
+            "hash": found.hash,
+            "checkpoints": found.checkpoints,
+            "covered": found.entries - found.uncovered,
+            "checkpoint_at": at,
+        }
+        covered = f"{found.checkpoints} checkpoints agree, {found.uncovered} entries are not covered yet"
+        said = f"{found.entries} entries, unbroken; {covered}; the last hash is {found.hash}"
     if as_json:
-        output.document({"entries": length, "hash": last})
+        output.document(body)
     else:
-        click.echo(f"{length} entries, unbroken; the last hash is {last}")
+        click.echo(said)
 
 
-@command.command(help="Write every entry to FILE, one JSON object a line, to be kept and verified elsewhere.")
+@command.command(help="Write every entry to FILE, with its checkpoints and a program that verifies them elsewhere.")
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @output.json_option
 def export(file: Path, as_json: bool) -> None:
-    _, governance = context.open_governance()
+    from mlmon_dagster.adapters.checkpoints.export import export_checkpoints
+
+    _, office = context.open_office()
     written, last = 0, ""
     with file.open("w", encoding="utf-8") as sink:
-        for line in governance.ledger.lines():
+        for line in office.governance.ledger.lines():
             body = {"seq": line.seq, "payload": line.payload.decode(), "leaf": line.leaf, "hash": line.hash}
             sink.write(json.dumps(body, ensure_ascii=False) + "\n")
             written, last = line.seq, line.hash
+    folder, verifier = export_checkpoints(office.notary.stores[0], office.notary.key, file)
+    command = f"python3 {verifier} {file} --checkpoints {folder} --key {office.notary.key}"
     if as_json:
-        output.document({"file": str(file), "entries": written, "hash": last})
+        output.document({"file": str(file), "entries": written, "hash": last, "verify": command})
     else:
         click.echo(f"{written} entries written to {file}; the last hash is {last}")
+        click.echo(f"anybody verifies them with:\n  {command}")
+
+
+@command.command(help="Sign the log as it is now and keep the checkpoint (else one is written every minute).")
+@output.json_option
+def checkpoint(as_json: bool) -> None:
+    from mlmon_dagster.lifecycle.checkpoints import write_checkpoint
+
+    _, office = context.open_office()
+    found, note = write_checkpoint(office.governance.ledger, office.notary, office.governance.now())
+    if as_json:
+        output.document({"size": found.size, "root": found.tree.root.hex(), "at": found.at, "note": note})
+    else:
+        click.echo(note, nl=False)
+
+
+@command.command(help="Print the verifier key that auditors need.")
+@output.json_option
+def key(as_json: bool) -> None:
+    _, office = context.open_office()
+    output.document({"key": str(office.notary.key)}) if as_json else click.echo(str(office.notary.key))
+
+
+@command.command(help="Prove that entry SEQ is in the signed log: a document that mlmon_verify.py checks.")
+@click.argument("seq", type=click.IntRange(min=1))
+@click.option("--since", type=click.IntRange(min=0), help="Prove too that the log begins with its first SINCE entries.")
+@output.json_option
+def prove(seq: int, since: int | None, as_json: bool) -> None:
+    from mlmon_dagster.lifecycle.proofs import prove as prove_entry
+
+    _, office = context.open_office()
+    found = prove_entry(office.governance.ledger, office.notary, seq, office.governance.now(), since=since)
+    output.document(found.document)
 
 
 @command.command(help="Write the tables that are derived from the log again.")

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -94,11 +94,18 @@ def chained(seq: int, previous: str, content: bytes) -> str:
 
 
 def verify(lines: Iterable[Sealed]) -> tuple[int, str]:
-    """Walks the chain from the first entry and returns its length and last hash.
-
-    `TamperedError.seq` is the first entry that is missing, out of place or changed.
-    """
+    """Walks the chain from the first entry and returns its length and last hash; raises as `walk`."""
     seq, previous = 0, GENESIS
+    for line in walk(lines):
+        seq, previous = line.seq, line.hash
+    return seq, previous
+
+
+def walk(lines: Iterable[Sealed], seq: int = 0, previous: str = GENESIS) -> Iterator[Sealed]:
+    """Each line that rightly follows the entry `seq` with the hash `previous`.
+
+    Raises `TamperedError` at the first entry that is missing, out of place or changed; its `seq` is that entry's.
+    """
     for line in lines:
         seq += 1
         if line.seq != seq:
@@ -106,7 +113,7 @@ def verify(lines: Iterable[Sealed]) -> tuple[int, str]:
         if line.leaf != leaf(line.payload) or line.hash != chained(seq, previous, line.payload):
             raise TamperedError(f"entry {seq} of the audit log is not what was recorded", seq=seq)
         previous = line.hash
-    return seq, previous
+        yield line
 
 
 def written(moment: datetime) -> str:

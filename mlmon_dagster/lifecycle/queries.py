@@ -1,5 +1,7 @@
 """Queries: what is pending, live, open, and what a gate says now."""
 
+from dataclasses import dataclass
+
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.governance.alerts import OPEN, Alert
 from mlmon_dagster.governance.deployments import Deployment
@@ -103,6 +105,25 @@ def members(governance: Governance) -> tuple[Member, ...]:
     """Who holds which role, in order of the grants."""
     with governance.ledger.read() as reading:
         return reading.find(Member)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Number and hashes of an entry, for who caused it: what is kept elsewhere shows a log that was rewritten.
+
+    `leaf_hash` is found in the Merkle tree of every later checkpoint (`mlmon audit prove`), `hash` in the chain.
+    """
+
+    seq: int
+    leaf_hash: str
+    hash: str
+
+
+def receipt(governance: Governance, seq: int) -> Receipt:
+    """The receipt of an entry; raises `MissingError`."""
+    with governance.ledger.read() as reading:
+        found = reading.line(seq)
+    return Receipt(found.seq, found.leaf, found.hash)
 
 
 def _of(pipeline: str | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ import dagster as dg
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.sensors.alerts import alert_job, alert_sensor
+from mlmon_dagster.sensors.checkpoints import checkpoint_sensor
 from mlmon_dagster.sensors.gates import promotion_gate_sensor
 from mlmon_dagster.sensors.heartbeat import heartbeat_sensor
 from mlmon_dagster.sensors.run_failure import failed_run_sensor
@@ -37,6 +38,7 @@ def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suff
             promotion_gate_sensor(pipelines, settings, suffix),
             failed_run_sensor(pipelines, raise_alerts, suffix),
             heartbeat_sensor(pipelines, raise_alerts, settings, suffix),
+            checkpoint_sensor(suffix),
         ],
         schedules=window_schedules(pipelines, settings, suffix),
     )

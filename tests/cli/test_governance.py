@@ -209,9 +209,10 @@ def test_the_audit_log_is_listed_exported_and_verified(staffed: Office, tmp_path
     assert [one["data"]["name"] for one in listed] == ["sue", "max"]
     exported = staffed("audit", "export", "log.jsonl", "--json").document
     verified = staffed("audit", "verify", "--json").document
-    assert exported["hash"] == verified["hash"]
-    assert staffed("audit", "verify", "log.jsonl", "--json").document == verified
-    assert staffed("audit", "rebuild", "--json").document == verified
+    whole = {"entries": verified["entries"], "hash": exported["hash"]}
+    assert whole["hash"] == verified["hash"]
+    assert staffed("audit", "verify", "log.jsonl", "--json").document == whole
+    assert staffed("audit", "rebuild", "--json").document == whole
     lines = (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()
     (tmp_path / "cut.jsonl").write_text("\n".join(lines[:2] + lines[3:]), encoding="utf-8")
     cut = staffed("audit", "verify", "cut.jsonl")
@@ -219,6 +220,32 @@ def test_the_audit_log_is_listed_exported_and_verified(staffed: Office, tmp_path
     assert "entry 3" in cut.err
     (tmp_path / "other.txt").write_bytes(b"\xff\xfe{}")
     assert staffed("audit", "verify", "other.txt").code == 2
+
+
+def test_an_auditor_verifies_an_export_and_a_proof_without_the_product(staffed: Office, tmp_path: Path) -> None:
+    """The verifier runs in an interpreter that sees the standard library only."""
+    import subprocess
+
+    assert "mlmon/local\n6\n" in staffed("audit", "checkpoint").out
+    key = staffed("audit", "key").out.strip()
+    assert staffed("audit", "verify", "--key", key).code == 0
+    exported = staffed("audit", "export", "log.jsonl", "--json").document
+
+    def audit(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-S", "mlmon_verify.py", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    agreed = audit(*exported["verify"].split()[2:])
+    assert (agreed.returncode, "1 checkpoints agree, the last covers 6 entries" in agreed.stdout) == (0, True)
+    proof = staffed("audit", "prove", "3", "--since", "2")
+    (tmp_path / "proof.json").write_text(proof.out, encoding="utf-8")
+    assert audit("proof.json", "--key", key).returncode == 0
+    (tmp_path / "proof.json").write_text(proof.out.replace("production_team", "admin"), encoding="utf-8")
+    assert audit("proof.json", "--key", key).returncode == 1
+    other = key.replace("local", "other")
+    assert audit("proof.json", "--key", other).returncode == 2
+    assert staffed("audit", "verify", "--key", other).code == 2
+    assert staffed("audit", "prove", "99").code == 2
 
 
 def test_a_tampered_database_is_found(staffed: Office, tmp_path: Path) -> None:

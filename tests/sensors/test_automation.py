@@ -127,3 +127,14 @@ def test_only_declared_environments_that_are_carried_become_assets(
     keys = build_pipeline_defs(declared(tmp_path), settings).resolve_asset_graph().materializable_asset_keys
     parts = {key.path[1] for key in keys if len(key.path) == 3}
     assert parts == {"prod"}
+
+
+def test_the_audit_log_is_signed_also_when_nothing_happens(fleet: SimpleNamespace) -> None:
+    definitions = build_pipeline_defs(declared(fleet.folder), fleet.settings)
+    with dg.build_sensor_context(
+        instance=fleet.instance, definitions=definitions, resources=dict(definitions.resources or {})
+    ) as context:
+        tick = definitions.resolve_sensor_def("audit_checkpoints").evaluate_tick(context)
+    assert tick.skip_message is not None
+    assert tick.skip_message.startswith("0 entries were signed")
+    assert [file.name for file in (fleet.folder / "home" / "checkpoints").iterdir()] == ["000000000000.checkpoint"]

@@ -109,9 +109,9 @@ class DatabaseLedger:
         with self._queue, connected(self._engine, writes=True) as connection:
             yield DatabaseTransaction(connection)
 
-    def lines(self) -> Iterator[Sealed]:
+    def lines(self, *, after: int = 0) -> Iterator[Sealed]:
         with connected(self._engine, writes=False) as connection:
-            yield from _walk(connection)
+            yield from _walk(connection, after)
 
     def verify(self) -> tuple[int, str]:
         with connected(self._engine, writes=False) as connection:
@@ -163,8 +163,8 @@ def _lines() -> Select[Any]:
     return select(audit_log.c.seq, audit_log.c.payload, audit_log.c.leaf, audit_log.c.hash)
 
 
-def _walk(connection: Connection) -> Iterator[Sealed]:
-    query = _lines().order_by(audit_log.c.seq)
+def _walk(connection: Connection, after: int = 0) -> Iterator[Sealed]:
+    query = _lines().where(audit_log.c.seq > after).order_by(audit_log.c.seq)
     for row in connection.execute(query, execution_options=BATCHES):
         yield Sealed(row.seq, bytes(row.payload), row.leaf, row.hash)
 

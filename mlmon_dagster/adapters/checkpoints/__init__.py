@@ -1,0 +1,1 @@
+"""Where signed checkpoints of the audit log are kept, outside of its database."""

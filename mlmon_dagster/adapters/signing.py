@@ -1,0 +1,87 @@
+"""The Ed25519 key that signs checkpoints, from a file, the environment or Secrets Manager."""
+
+import base64
+import binascii
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mlmon_dagster.errors import InputError
+
+
+class Ed25519Signer:
+    """See `ports.Signer`; `seed` is asked for the secret of 32 bytes at first use."""
+
+    def __init__(self, seed: Callable[[], bytes]) -> None:
+        self._seed = seed
+
+    @cached_property
+    def _private(self) -> Any:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return Ed25519PrivateKey.from_private_bytes(self._seed())
+
+    @cached_property
+    def public(self) -> bytes:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        raw: bytes = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return raw
+
+    def sign(self, message: bytes) -> bytes:
+        signature: bytes = self._private.sign(message)
+        return signature
+
+    def verifies(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def seed_of(text: str, where: str) -> bytes:
+    """The secret that base64 text holds; the error never repeats it."""
+    try:
+        seed = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        seed = b""
+    if len(seed) != 32:
+        raise InputError(
+            f"{where} does not hold an Ed25519 key: expected 32 bytes as base64",
+            hint="make one: head -c 32 /dev/urandom | base64",
+        )
+    return seed
+
+
+def file_seed(file: Path) -> bytes:
+    """The secret in a file that only its owner can read; made at first use, by one process of several."""
+    try:
+        if not file.exists():
+            _make(file)
+        if file.stat().st_mode & 0o077:
+            raise InputError(f"the key {file} can be read by others than its owner", hint=f"chmod 600 {file}")
+        return seed_of(file.read_text(encoding="ascii", errors="replace"), f"the file {file}")
+    except OSError as error:
+        raise InputError(f"the key {file} cannot be used: {error.strerror}") from error
+
+
+def _make(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=file.parent, prefix=".key-")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as sink:
+            sink.write(base64.b64encode(os.urandom(32)).decode() + "\n")
+            sink.flush()
+            os.fsync(sink.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(part, file)
+    finally:
+        os.unlink(part)
