@@ -10,6 +10,7 @@ from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.monitor import Drift, Monitor, judge, verdict_of
+from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import BlockedError
 from mlmon_dagster.lifecycle.outputs import Output
@@ -125,4 +126,6 @@ def _document(
 
 
 def _method(monitor: Monitor) -> str:
+    if isinstance(monitor.method, Compatible):
+        return f"{monitor.method.method} by the rule of {monitor.method.peer}"
     return f"{type(monitor.method).__name__.lower()} above {monitor.threshold}"

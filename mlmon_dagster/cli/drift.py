@@ -32,6 +32,7 @@ COLOURS = {"ok": "green", "drift": "bold red", "insufficient": "yellow", "no_dat
 @click.option("--reference-query", metavar="SQL", help="SELECT, or a table's name, where --reference is a database.")
 @click.option("--current-query", metavar="SQL", help="The same for --current.")
 @click.option("--method", default="auto", show_default=True, help="Drift method for every column it can measure.")
+@click.option("--compatible", metavar="LIBRARY", help="That library's numbers and verdicts, such as evidently's.")
 @click.option("--columns", metavar="A,B", help="Only these columns (default: all of the reference).")
 @click.option("--threshold", type=float, help="Distance above which it is drift (default: the method's).")
 @click.option("--minimum-rows", type=click.IntRange(min=1), default=30, show_default=True, help="Fewer are not judged.")
@@ -68,6 +69,7 @@ def _compare(
     reference_query: str | None,
     current_query: str | None,
     method: str,
+    compatible: str | None,
     columns: str | None,
     threshold: float | None,
     minimum_rows: int,
@@ -88,7 +90,8 @@ def _compare(
     tables = [read_input(reference, reference_query), read_input(current, current_query)]
     before, now = (columns_of(table) for table in tables)
     profile = Profile.of(before)
-    monitor = _monitor(method, _chosen(columns, tuple(before)), threshold, minimum_rows)
+    own = {"threshold": threshold, "compatible": compatible}
+    monitor = _monitor(method, _chosen(columns, tuple(before)), minimum_rows, own)
     judged = judge(profile, now, monitor)
     verdict = verdict_of(one.verdict for one in judged)
     places = (_shown(reference), _shown(current))
@@ -133,7 +136,7 @@ def _chosen(columns: str | None, known: tuple[str, ...]) -> Any:
     return names
 
 
-def _monitor(method: str, columns: Any, threshold: float | None, minimum_rows: int) -> Any:
+def _monitor(method: str, columns: Any, minimum_rows: int, own: Mapping[str, Any]) -> Any:
     from pydantic import ValidationError
 
     from mlmon_dagster.drift.monitor import parse_monitor
@@ -141,10 +144,11 @@ def _monitor(method: str, columns: Any, threshold: float | None, minimum_rows: i
 
     declared = {"use": method, "columns": columns, "minimum_rows": minimum_rows}
     try:
-        return parse_monitor("drift", declared | ({} if threshold is None else {"threshold": threshold}))
+        return parse_monitor("drift", declared | {name: value for name, value in own.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        option = {"use": "--method", "threshold": "--threshold"}.get(str(first["loc"][0]) if first["loc"] else "", "")
+        options = {"use": "--method", "threshold": "--threshold", "compatible": "--compatible"}
+        option = options.get(str(first["loc"][0]) if first["loc"] else "", "")
         raise InputError(f"{option}: {first['msg']}" if option else first["msg"]) from error
 
 

@@ -11,7 +11,9 @@ from mlmon_dagster import plugins
 from mlmon_dagster.drift.change import change
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.method import Measure, Method
+from mlmon_dagster.drift.peers import Compared, Compatible, PeerName
 from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError, InputError
 
 Verdict = Literal["ok", "drift", "no_data", "insufficient", "error"]
 
@@ -30,6 +32,10 @@ class Threshold:
     threshold: Annotated[float | None, Field(gt=0, description="distance above which it is drift")] = None
     significance: Annotated[float, Field(gt=0, le=1, description="and below which the p-value must be")] = 0.01
     minimum_rows: Annotated[int, Field(ge=1, description="values below which a window is not judged")] = 30
+    compatible: Annotated[
+        PeerName | None,
+        Field(description="a library whose numbers, threshold and verdict are wanted"),
+    ] = None
 
     def __post_init__(self) -> None:
         if (self.column is None) == (self.columns is None):
@@ -94,9 +100,20 @@ def parse_monitor(key: str, raw: object) -> Monitor:
         problems += [plugins.relocated(problem) for problem in error.errors()]
     if threshold is None or method is None:
         raise ValidationError.from_exception_data("monitor", problems)
-    limit = type(method).default_threshold if threshold.threshold is None else threshold.threshold
     columns = (threshold.column,) if threshold.column else threshold.columns
+    limit = method.default_threshold if threshold.threshold is None else threshold.threshold
+    if threshold.compatible:
+        method = _compatible(threshold, _name(method))
     return Monitor(key, method, columns, limit, threshold.significance, threshold.minimum_rows)
+
+
+def _compatible(threshold: Threshold, method: str) -> Compatible:
+    try:
+        return Compatible.of(str(threshold.compatible), method, threshold.threshold)
+    except InputError as error:
+        message = PydanticCustomError("compatible", "{message}", {"message": error.message})
+        details = InitErrorDetails(type=message, loc=("compatible",), input=threshold.compatible)
+        raise ValidationError.from_exception_data("monitor", [details]) from error
 
 
 @dataclass(frozen=True)
@@ -141,12 +158,12 @@ def verdict_of(verdicts: Iterable[str]) -> Verdict:
 
 def _serves(profile: Profile, monitor: Monitor, name: str) -> bool:
     """With `columns: all` a method works on the columns it can; a named column is always answered."""
-    return monitor.columns != "all" or profile.columns[name].kind in type(monitor.method).kinds
+    return monitor.columns != "all" or profile.columns[name].kind in monitor.method.kinds
 
 
 def _measured(
     profile: Profile, window: Mapping[str, Column], monitor: Monitor, name: str
-) -> Measure | tuple[Verdict, str]:
+) -> Measure | Compared | tuple[Verdict, str]:
     reference, current = profile.columns.get(name), window.get(name)
     if reference is None:
         return "error", f"the reference has no column {name!r} ({', '.join(profile.columns)})"
@@ -156,7 +173,7 @@ def _measured(
         return "no_data", f"{name}: the window has no rows"
     if reference.kind != current.kind and current.present:
         return "error", f"{name} is {current.kind} in the window and {reference.kind} in the reference"
-    if reference.kind not in type(monitor.method).kinds:
+    if reference.kind not in monitor.method.kinds:
         return "error", f"{_name(monitor.method)} does not measure {reference.kind} columns such as {name}"
     shares_only = _name(monitor.method) == "missing"
     if not shares_only and not current.present:
@@ -166,8 +183,17 @@ def _measured(
     values = current.rows if shares_only else current.present
     if values < monitor.minimum_rows:
         return "insufficient", f"{name}: {values} values, at least {monitor.minimum_rows} are needed"
+    if isinstance(monitor.method, Compatible):
+        return _compared(monitor.method, reference, current)
     measured: Measure = monitor.method.measure(reference, current)
     return measured
+
+
+def _compared(method: Compatible, reference: Column, current: Column) -> Compared | tuple[Verdict, str]:
+    try:
+        return method.compare(reference, current)
+    except DataError as error:
+        return "error", str(error)
 
 
 def _judged(
@@ -175,10 +201,16 @@ def _judged(
     window: Mapping[str, Column],
     monitor: Monitor,
     name: str,
-    found: Measure | tuple[Verdict, str],
+    found: Measure | Compared | tuple[Verdict, str],
     p_value: float | None,
 ) -> Drift:
     reference, current = profile.columns.get(name), window.get(name)
+    rows = (reference.rows if reference else 0, current.rows if current else 0)
+    if isinstance(found, Compared):
+        return Drift(
+            monitor.name, name, f"{found.peer}_{found.method}", found.value, found.p_value, found.threshold,
+            "drift" if found.drifted else "ok", found.sentence(name), found.statistic, *rows,
+        )  # fmt: skip
     method = _chosen(monitor.method, reference)
     value: float | None = None
     if isinstance(found, Measure):
@@ -189,8 +221,7 @@ def _judged(
     else:
         verdict, reason = found
     return Drift(
-        monitor.name, name, _name(method), value, p_value, monitor.threshold, verdict, reason, type(method).unit,
-        reference.rows if reference else 0, current.rows if current else 0,
+        monitor.name, name, _name(method), value, p_value, monitor.threshold, verdict, reason, method.unit, *rows,
     )  # fmt: skip
 
 
@@ -223,7 +254,7 @@ def _corrected(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _tested(found: Measure | tuple[Verdict, str]) -> bool:
+def _tested(found: Measure | Compared | tuple[Verdict, str]) -> bool:
     return isinstance(found, Measure) and found.p_value is not None
 
 
@@ -233,4 +264,6 @@ def _chosen(method: Any, reference: Column | None) -> Any:
 
 def _name(method: object) -> str:
     """The method's name in YAML, which is its module's."""
+    if isinstance(method, Compatible):
+        return f"{method.peer}_{method.method}"
     return type(method).__module__.rpartition(".")[2]

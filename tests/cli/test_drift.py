@@ -93,6 +93,14 @@ def test_method_columns_and_threshold_are_the_callers(reference: str, shifted: s
     assert (calm["verdict"], calm["columns"][0]["threshold"]) == ("ok", 9.0)
 
 
+def test_another_librarys_numbers_are_given_on_request(reference: str, shifted: str) -> None:
+    found = answer("--reference", reference, "--current", shifted, "--compatible", "scipy", "--columns", "price")
+    sides = [np.loadtxt(path, delimiter=",", skiprows=1, usecols=0) for path in (reference, shifted)]
+    assert found["columns"][0]["method"] == "scipy_ks"
+    assert found["columns"][0]["value"] == pytest.approx(stats.ks_2samp(*sides).statistic)
+    assert found["verdict"] == "drift"
+
+
 @pytest.mark.parametrize(("count", "verdict"), [(0, "no_data"), (12, "insufficient")])
 def test_an_empty_and_a_thin_window_are_said_to_be_so_and_end_with_1(
     reference: str, tmp_path: Path, count: int, verdict: str
@@ -120,6 +128,8 @@ def test_a_column_that_vanished_is_an_error_and_never_left_out(reference: str, t
         (("--columns", "prise"), "there is no column of the reference called 'prise'; did you mean price?"),
         (("--columns", ","), "--columns names no column (known: price, city, sold)"),
         (("--threshold", "-1"), "--threshold: "),
+        (("--compatible", "alibi", "--method", "psi"), "--compatible: there is no method of alibi called 'psi'"),
+        (("--compatible", "evidentli"), "--compatible: Input should be 'alibi', 'evidently', "),
     ],
 )
 def test_what_is_unknown_is_answered_with_what_is_known(

@@ -126,3 +126,21 @@ def test_a_mistake_in_a_monitor_is_found_where_it_is(raw: object, place: tuple[s
 def test_the_key_is_the_default_of_use() -> None:
     monitor = parse_monitor("psi", {"columns": ["a", "b"], "bins": 20})
     assert (type(monitor.method).__name__, monitor.method.bins, monitor.threshold) == ("Psi", 20, 0.2)
+
+
+def test_a_compatible_monitor_gives_the_librarys_number_threshold_and_verdict() -> None:
+    random = np.random.default_rng(3)
+    profile = Profile.of({"x": Column.of("x", random.normal(0, 1, 2000)), "word": Column.of("word", ["a", "b"] * 1000)})
+    window = {"x": Column.of("x", random.normal(0.5, 1, 500)), "word": Column.of("word", ["a", "b"] * 250)}
+    monitor = parse_monitor("m", {"use": "auto", "columns": "all", "compatible": "evidently"})
+
+    numbers, words = judge(profile, window, monitor)
+
+    assert (numbers.method, numbers.threshold, numbers.verdict) == ("evidently_wasserstein", 0.1, "drift")
+    assert (words.method, words.value, words.verdict) == ("evidently_jensen_shannon", 0.0, "ok")
+    assert "(evidently's rule)" in numbers.reason
+
+
+def test_a_library_without_the_method_is_refused_with_its_methods() -> None:
+    with pytest.raises(ValidationError, match=r"no method of alibi called 'psi' \(known: auto, ks, chi_square\)"):
+        parse_monitor("m", {"use": "psi", "column": "x", "compatible": "alibi"})
