@@ -89,7 +89,7 @@ def _compare(
         raise click.UsageError("only one of --reference and --current can be standard input")
     tables = [read_input(reference, reference_query), read_input(current, current_query)]
     before, now = (columns_of(table) for table in tables)
-    profile = Profile.of(before)
+    profile = Profile.of(before, exact=True)
     own = {"threshold": threshold, "compatible": compatible}
     monitor = _monitor(method, _chosen(columns, tuple(before)), minimum_rows, own)
     judged = judge(profile, now, monitor)
@@ -156,7 +156,7 @@ def _digest(columns: Any) -> str | None:
     """Of the window's content; an empty window has none."""
     from mlmon_dagster.drift.profile import Profile
 
-    return Profile.of(columns).digest if any(one.rows for one in columns.values()) else None
+    return Profile.of(columns, exact=True).digest if any(one.rows for one in columns.values()) else None
 
 
 def _row(one: "Drift") -> dict[str, Any]:

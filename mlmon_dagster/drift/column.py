@@ -1,37 +1,60 @@
-"""One column of a data set as drift methods see it: present values apart from missing and infinite ones."""
+"""One column of a data set as drift methods see it: present values in ascending order, apart from missing ones."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmon_dagster.errors import DataError
+from mlmon_dagster.drift.native import Kind, native
+from mlmon_dagster.drift.ordering import ordered
+from mlmon_dagster.drift.search import Array, at_most, below
 
-Kind = Literal["numeric", "categorical", "boolean", "datetime"]
-Array = np.ndarray[Any, np.dtype[Any]]
+if TYPE_CHECKING:
+    from mlmon_dagster.drift.bins import Bins
+    from mlmon_dagster.drift.grid import Grid
+
+__all__ = ["Array", "Column", "Kind"]
+
+BLOCK = 1 << 16
+"""Rows worked on at a time: they fit the processor's cache."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
-    """A column's present values, as distinct values in ascending order with their counts.
+    """A column's present values in ascending order, and how many rows each stands for.
 
-    `values` holds distinct numbers (float64, or int64 where the column is integral: exact beyond 2**53), 0 and 1 for
-    booleans, nanoseconds since 1970 (int64) for moments, and text for categories. `counts` (int64) has the same shape.
+    `ascending` holds native numbers (float64, float32, int64: exact beyond 2**53), 0 and 1 for booleans, nanoseconds
+    since 1970 (int64) for moments, and text for categories. It may repeat a value, unless `weights` (int64, of the
+    same length) says how many rows each value stands for. A column that is known only in bins holds their upper ends
+    in `ascending`, their rows in `weights`, and the rest in `bins`.
     """
 
     name: str
     kind: Kind
-    values: Array = field(repr=False)
-    counts: Array = field(repr=False)
+    ascending: Array = field(repr=False)
+    weights: Array | None = field(default=None, repr=False)
     missing: int = 0
     """Rows that are null or NaN."""
     infinite: int = 0
     """Rows that are plus or minus infinity; they are counted, never measured."""
+    minus_infinite: int = 0
+    """Those of them that are minus infinity."""
+    other: int = 0
+    """Rows in categories that are not named in `ascending`."""
+    squares: int | None = None
+    """Sum of the squared weights of present rows, where rows are weighted."""
+    dtype: str = ""
+    """The type the values came in."""
+    bins: "Bins | None" = field(default=None, repr=False)
+    """Where only bins are known: the grid and what was summed on it."""
+    kept: "list[tuple[Grid, Column]]" = field(default_factory=list, repr=False)
+    """The same column in the bins of grids it was compared on, so that it is counted once for all methods."""
 
-    @property
+    @cached_property
     def present(self) -> int:
-        """Rows with a value that can be measured."""
-        return int(self.counts.sum())
+        """Rows with a value that can be measured; a weighted row counts as often as its weight says."""
+        return (len(self.ascending) if self.weights is None else int(self.weights.sum())) + self.other
 
     @property
     def rows(self) -> int:
@@ -39,116 +62,152 @@ class Column:
         return self.present + self.missing + self.infinite
 
     @property
+    def effective(self) -> float:
+        """Present rows as unweighted ones that say as much: Kish's (sum of weights)^2 / sum of squared weights."""
+        return self.present**2 / self.squares if self.squares else float(self.present)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every value is known, not only its bin."""
+        return self.bins is None
+
+    @property
     def ordered(self) -> bool:
         """Whether values have an order and a distance."""
         return self.kind in ("numeric", "datetime")
 
+    @cached_property
+    def values(self) -> Array:
+        """Distinct values in ascending order; upper ends of bins where only these are known."""
+        if self.weights is not None or self._last is None:
+            return self.ascending
+        return self.ascending[self._last]
+
+    @cached_property
+    def counts(self) -> Array:
+        """Rows of each of `values` (int64)."""
+        return np.diff(self.ends)
+
+    @cached_property
+    def ends(self) -> Array:
+        """How many present rows are at or below the i-th of `values`, from 0 for none (int64, one longer)."""
+        if self.weights is not None:
+            return np.concatenate([[0], np.cumsum(self.weights)])
+        last = np.arange(len(self.ascending)) if self._last is None else self._last
+        return np.concatenate([[0], last + 1])
+
+    @cached_property
+    def _last(self) -> Array | None:
+        """Where runs of equal values end; None when no value repeats."""
+        new = self.ascending[1:] != self.ascending[:-1]
+        return None if new.all() else np.nonzero(np.concatenate([new, [True]]))[0]
+
+    def at_most(self, thresholds: Array) -> Array:
+        """For each threshold, how many present rows are at or below it (int64)."""
+        found = at_most(self.ascending, thresholds)
+        return found if self.weights is None else self.ends[found]
+
+    def below(self, thresholds: Array) -> Array:
+        """For each threshold, how many present rows are strictly below it (int64)."""
+        found = below(self.ascending, thresholds)
+        return found if self.weights is None else self.ends[found]
+
+    @cached_property
+    def grid(self) -> "Grid":
+        """The grid that columns are counted on when this one is the reference."""
+        from mlmon_dagster.drift.grid import Grid
+
+        return self.bins.grid if self.bins is not None else Grid.of(self)
+
+    @cached_property
+    def places(self) -> Array:
+        """Positions in `ends` that part the values into equally filled bins."""
+        from mlmon_dagster.drift.grid import places
+
+        return places(self.ends)
+
+    @cached_property
+    def running(self) -> Array:
+        """Running sums of the distances of all values, in order, from the middle one; from 0, one longer."""
+        return np.concatenate([[0.0], np.cumsum(offsets(self.ascending, origin_of(self.ascending)))])
+
     @property
     def mean(self) -> float:
         """Mean of the present values; NaN without any."""
-        return float(self.values[0]) + self._mean_offset if self.present else float("nan")
+        origin, offset, _ = self.moments
+        return float(origin) + offset
 
     @property
     def std(self) -> float:
         """Population standard deviation of the present values; NaN without any."""
-        if not self.present:
-            return float("nan")
-        return float(np.sqrt(np.dot((self._offsets - self._mean_offset) ** 2, self.counts) / self.present))
+        return self.moments[2]
 
-    @property
-    def _offsets(self) -> Array:
-        """Distances from the smallest value as float64: exact for whole numbers that float64 cannot hold."""
-        return np.asarray((self.values - self.values[0]).astype(np.float64))
-
-    @property
-    def _mean_offset(self) -> float:
-        return float(np.dot(self._offsets, self.counts) / self.present)
+    @cached_property
+    def moments(self) -> "tuple[int | float, float, float]":
+        """An origin, the mean's distance from it, and the standard deviation; the last two are NaN without a value."""
+        if self.bins is not None:
+            return self.bins.moments
+        if not self.present or self.kind == "categorical":
+            return 0, float("nan"), float("nan")
+        return _moments(self.ascending, self.weights, self.present)
 
     @classmethod
-    def of(cls, name: str, array: object, kind: Kind | None = None) -> "Column":
+    def of(cls, name: str, array: object, kind: Kind | None = None, weights: object = None) -> "Column":
         """The column in a one-dimensional array of numbers, booleans, moments or text; None, NaN and NaT are missing.
+
+        `weights` says how many rows each row stands for: whole numbers, not negative.
 
         >>> Column.of("rooms", [3, 2, 3, None]).missing
         1
         >>> Column.of("city", ["Ulm", "Bonn", None]).kind
         'categorical'
+        >>> Column.of("rooms", [3, 2], weights=[1, 4]).mean
+        2.2
         """
-        data = _masked(name, array)
-        kind = kind or _kind(name, data)
-        missing = _missing(data)
-        present = data[~missing]
-        infinite = np.zeros(len(present), dtype=bool)
-        if kind == "numeric":
-            present = _numbers(name, present)
-            infinite = np.isinf(present) if present.dtype.kind == "f" else infinite
-            present = present[~infinite]
-        elif kind == "datetime":
-            present = present.astype("datetime64[ns]").astype(np.int64)
-        elif kind == "boolean":
-            present = present.astype(bool).astype(np.int64)
-        else:
-            present = np.array([str(value) for value in present], dtype=np.str_)
-        values, counts = np.unique(present, return_counts=True)
-        return cls(name, kind, values, counts.astype(np.int64), int(missing.sum()), int(infinite.sum()))
+        rows = native(name, array, kind)
+        found = ordered(name, rows, weights)
+        return cls(
+            name, rows.kind, found.values, found.weights, found.missing, found.infinite, found.minus_infinite,
+            squares=found.squares, dtype=rows.dtype,
+        )  # fmt: skip
+
+    @classmethod
+    def counted(
+        cls, name: str, values: Any, counts: Any, *, missing: int = 0, kind: Kind = "categorical", dtype: str = "text"
+    ) -> "Column":
+        """The column that has each of these distinct values so often: what a dictionary-encoded column already knows.
+
+        >>> Column.counted("city", ["Ulm", "Bonn"], [3, 1]).values.tolist()
+        ['Bonn', 'Ulm']
+        """
+        found = np.asarray(values, dtype=object if kind == "categorical" else np.int64)
+        rows = np.asarray(counts, dtype=np.int64)
+        order = np.argsort(found)[rows[np.argsort(found)] > 0]
+        return cls(name, kind, found[order], rows[order], missing, dtype=dtype)
 
 
-def _masked(name: str, array: object) -> Array:
-    if isinstance(array, np.ma.MaskedArray):
-        hidden = np.ma.getmaskarray(array)
-        array = np.array([None if no else value for value, no in zip(array.data, hidden, strict=True)], dtype=object)
-    data = np.asarray(array)
-    if data.ndim != 1:
-        raise DataError(f"column {name!r} has {data.ndim} dimensions, expected one value a row")
-    return _narrowed(data) if data.dtype.kind == "O" else data
+def offsets(values: Array, origin: Any) -> Array:
+    """Distances of ascending values from an origin as float64: exact for whole numbers that float64 cannot hold."""
+    if values.dtype.kind in "iu" and isinstance(origin, int) and len(values):
+        limits = np.iinfo(np.int64)
+        if limits.min <= int(values[0]) - origin and int(values[-1]) - origin <= limits.max:
+            away = values.astype(np.uint64) - np.uint64(origin % 2**64)
+            return np.asarray(away.view(np.int64).astype(np.float64))
+    return np.asarray(values.astype(np.float64) - float(origin))
 
 
-def _narrowed(data: Array) -> Array:
-    """An object array of one kind of value, as an array of that kind with NaN or NaT where it was empty."""
-    present = [value for value in data.tolist() if value is not None and value == value]
-    if present and all(isinstance(value, bool | np.bool_) for value in present):
-        return data
-    if present and all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in present):
-        return data if len(present) < len(data) else data.astype(np.int64)
-    if present and all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in present):
-        return np.array([np.nan if value is None else value for value in data.tolist()], dtype=np.float64)
-    return data if present else np.full(len(data), np.nan)
+def origin_of(ascending: Array) -> Any:
+    """The middle value: no mean is further from it than one standard deviation."""
+    return ascending[len(ascending) // 2].item()
 
 
-def _kind(name: str, data: Array) -> Kind:
-    if data.dtype.kind in "iuf":
-        return "numeric"
-    if data.dtype.kind == "b":
-        return "boolean"
-    if data.dtype.kind == "M":
-        return "datetime"
-    if data.dtype.kind in "US":
-        return "categorical"
-    if data.dtype.kind == "O":
-        first = next((value for value in data.tolist() if value is not None and value == value), None)
-        if isinstance(first, bool | np.bool_):
-            return "boolean"
-        if isinstance(first, int | np.integer):
-            return "numeric"
-        if first is None or isinstance(first, str | bytes):
-            return "categorical"
-        raise DataError(f"column {name!r} holds {type(first).__name__}, expected numbers, booleans, moments or text")
-    raise DataError(f"column {name!r} has the type {data.dtype}, expected numbers, booleans, moments or text")
-
-
-def _missing(data: Array) -> Array:
-    if data.dtype.kind == "f":
-        return np.isnan(data)
-    if data.dtype.kind == "M":
-        return np.isnat(data)
-    if data.dtype.kind == "O":
-        return np.array([value is None or value != value for value in data.tolist()], dtype=bool)
-    return np.zeros(len(data), dtype=bool)
-
-
-def _numbers(name: str, present: Array) -> Array:
-    try:
-        if present.dtype.kind == "O":
-            return np.array([int(value) for value in present], dtype=np.int64)
-        return present if present.dtype.kind in "iu" else present.astype(np.float64)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"column {name!r} is declared numeric but holds a value that is no number: {error}") from error
+def _moments(ascending: Array, weights: Array | None, present: int) -> "tuple[int | float, float, float]":
+    origin = origin_of(ascending)
+    first = second = 0.0
+    for start in range(0, len(ascending), BLOCK):
+        away = offsets(ascending[start : start + BLOCK], origin)
+        weighed = away if weights is None else away * weights[start : start + BLOCK]
+        first += float(weighed.sum())
+        second += float(np.dot(weighed, away))
+    shift = first / present
+    return origin, shift, float(np.sqrt(max(second / present - shift**2, 0.0)))

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
+from mlmon_dagster.drift.bins import on_one_grid
 from mlmon_dagster.drift.column import Array, Column, Kind
+from mlmon_dagster.drift.grid import LEVELS, level_ranks
+
+NAMED = 10_000
+"""The reference's most frequent categories that are told apart; all others, and those it never saw, are one."""
 
 
 @dataclass(frozen=True)
@@ -14,51 +19,92 @@ class Measure:
     """A distance of the window from the reference; the larger, the further.
 
     `p_value` is the probability of a distance at least as large without any drift, for methods that are tests.
+    `low` and `high` bound the distance where only bins are known; None where the value is exact. `effect` is the size
+    of the difference apart from the number of rows, `effective_rows` that number: what as many unweighted rows, equally
+    many on both sides, would say; `raw` the distance in the column's own unit where it has one.
     """
 
     value: float
     p_value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    raw: float | None = None
+    effect: float | None = None
+    effective_rows: float | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether the value is the distance itself."""
+        return self.low is None or self.low == self.high
+
+    @property
+    def certainty(self) -> str:
+        """`exact`, `bounded [low, high]`, or `unbounded` where nothing limits the distance from above.
+
+        >>> Measure(0.25, low=0.2, high=0.3).certainty
+        'bounded [0.2, 0.3]'
+        """
+        if self.exact:
+            return "exact"
+        return f"bounded [{self.low:.6g}, {self.high:.6g}]" if np.isfinite(self.high or 0) else "unbounded"
 
 
 class Method(Protocol):
-    """Family `method`: measures a distance between two columns of one kind. Exact for the values it is given.
+    """Family `method`: measures a distance between two columns of one kind.
 
-    Both columns have at least one present value (the method `missing` excepted). `default_threshold` is the
-    distance that is usually called drift; it is judged elsewhere (`drift.monitor`).
+    Both columns have at least one present value (the method `missing` excepted). Exact where every value is known;
+    where one of them is known in bins only, the measure says between which bounds the distance lies. The same for any
+    number of rows: a method never changes with the size of the data. `default_threshold` is the distance that is
+    usually called drift; it is judged elsewhere (`drift.monitor`). `version` rises when numbers change.
     """
 
     default_threshold: ClassVar[float]
     unit: ClassVar[str]
     kinds: ClassVar[tuple[Kind, ...]]
+    version: ClassVar[int]
+    cost: ClassVar[str]
 
     def measure(self, reference: Column, window: Column) -> Measure: ...
 
 
-def cumulative(reference: Column, window: Column) -> tuple[Array, Array, Array]:
-    """All distinct values of both, and how many rows of each side are at or below them (int64)."""
-    values = np.union1d(reference.values, window.values)
-    return values, _at_most(reference, values), _at_most(window, values)
+def effective_rows(reference: Column, window: Column) -> float:
+    """n m / (n + m) times two: the rows on each side that would say as much (Kish's n where rows are weighted)."""
+    n, m = reference.effective, window.effective
+    return 2 * n * m / (n + m)
+
+
+def counts(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
+    """Rows of both sides in common bins.
+
+    Ordered columns are cut at the reference's quantiles, so that one outlier cannot hide drift. Every other column has
+    one bin for each of the reference's categories (the 10,000 most frequent), and one for all others.
+    """
+    if not reference.ordered:
+        return _category_counts(reference, window)
+    if not (reference.exact and window.exact):
+        reference, window = on_one_grid(reference, window)
+    edges = np.unique(quantiles(reference, np.arange(1, bins) / bins))
+    return tuple(  # type: ignore[return-value]
+        np.diff(np.concatenate([[0], side.at_most(edges), [side.present]])) for side in (reference, window)
+    )
 
 
 def shares(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
-    """Shares of both sides in common bins, each summing to 1.
-
-    Ordered columns are cut at the reference's quantiles, so that one outlier cannot hide drift; every other column has
-    one bin for each category of either side.
-    """
-    if reference.ordered:
-        edges = quantiles(reference, np.arange(1, bins) / bins)
-        edges = np.unique(edges)
-        return _binned(reference, edges), _binned(window, edges)
-    values = np.union1d(reference.values, window.values)
-    return _counts(reference, values) / reference.present, _counts(window, values) / window.present
+    """Shares of both sides in those bins, each summing to 1."""
+    before, now = counts(reference, window, bins)
+    return before / reference.present, now / window.present
 
 
 def quantiles(column: Column, levels: Sequence[float] | Array) -> Array:
-    """The smallest present values with at least that share of rows at or below them (inverse of the CDF)."""
-    cumulated = np.cumsum(column.counts)
-    ranks = np.ceil(np.asarray(levels) * column.present - 1e-9).clip(1, column.present)
-    return column.values[np.searchsorted(cumulated, ranks, side="left")]
+    """The smallest present values with at least that share of rows at or below them (inverse of the CDF).
+
+    Levels are rounded up to 1/4000, the resolution of a grid, so that bins give the quantiles that values give.
+    """
+    rounded = np.ceil(np.asarray(levels, dtype=np.float64) * LEVELS - 1e-6).astype(np.int64).clip(0, LEVELS)
+    ranks = level_ranks(rounded, column.present)
+    if column.weights is None:
+        return np.asarray(column.ascending[ranks - 1])
+    return np.asarray(column.ascending[np.searchsorted(column.ends[1:], ranks, side="left")])
 
 
 def filled(share: Array, rows: int) -> Array:
@@ -67,17 +113,20 @@ def filled(share: Array, rows: int) -> Array:
     return np.asarray(lifted / lifted.sum())
 
 
-def _at_most(column: Column, values: Array) -> Array:
-    cumulated = np.concatenate([[0], np.cumsum(column.counts)])
-    return np.asarray(cumulated[np.searchsorted(column.values, values, side="right")])
+def named(reference: Column) -> Array:
+    """The reference's categories that are told apart, in order."""
+    if len(reference.ascending) <= NAMED:
+        return reference.ascending
+    kept = np.argsort(-reference.counts, kind="stable")[:NAMED]
+    return np.asarray(reference.ascending[np.sort(kept)])
 
 
-def _binned(column: Column, edges: Array) -> Array:
-    inside = np.searchsorted(edges, column.values, side="left")
-    return np.asarray(np.bincount(inside, weights=column.counts, minlength=len(edges) + 1) / column.present)
-
-
-def _counts(column: Column, values: Array) -> Array:
-    counts: Any = np.zeros(len(values), dtype=np.int64)
-    counts[np.searchsorted(values, column.values)] = column.counts
-    return np.asarray(counts)
+def _category_counts(reference: Column, window: Column) -> tuple[Array, Array]:
+    names = named(reference)
+    sides = []
+    for side in (reference, window):
+        own = dict(zip(side.ascending.tolist(), side.counts.tolist(), strict=True))
+        found = [own.get(name, 0) for name in names.tolist()]
+        sides.append(np.array([*found, side.present - sum(found)], dtype=np.int64))
+    used = (sides[0] > 0) | (sides[1] > 0)
+    return sides[0][used], sides[1][used]

@@ -1,28 +1,24 @@
-"""The summary of a reference that later windows are compared with; it holds distinct values and counts, no rows."""
+"""The summary of a reference that later windows are compared with: counts and sums in bins, and no rows."""
 
 import hashlib
-import io
-import json
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlmon_dagster.drift.column import Column, Kind
+from mlmon_dagster.drift.archive import read_archive, write_archive
+from mlmon_dagster.drift.bins import added_squares, binned, merged
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.method import named
 from mlmon_dagster.errors import DataError
 
-VERSION = 1
-"""Of the file format; another one is refused."""
-
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""A fixed moment for the archive's members, so that equal profiles have equal bytes."""
+EXACT = 10_000
+"""A column with no more distinct values keeps them all: bins would take as much room."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Named columns of a reference.
+    """Named columns of a reference, each of them exact or in bins.
 
     >>> profile = Profile.of({"price": Column.of("price", [1.0, 2.0, 2.0])})
     >>> Profile.from_bytes(profile.to_bytes()).columns["price"].mean == profile.columns["price"].mean
@@ -33,8 +29,12 @@ class Profile:
     rows: int
 
     @classmethod
-    def of(cls, columns: Mapping[str, Column]) -> "Profile":
-        """The profile of these columns, which must be equally long; an empty reference is an error."""
+    def of(cls, columns: Mapping[str, Column], *, exact: bool = False) -> "Profile":
+        """The profile of these columns, which must be equally long; an empty reference is an error.
+
+        Columns with more than 10,000 distinct values are kept in bins (or by their most frequent categories), unless
+        `exact` asks for every value.
+        """
         rows = {column.rows for column in columns.values()}
         if len(rows) > 1:
             raise DataError(f"the reference's columns have different lengths: {sorted(rows)}")
@@ -42,56 +42,123 @@ class Profile:
             raise DataError(
                 "the reference is empty", hint="nothing can be compared with it: choose a period that has rows"
             )
-        return cls(dict(columns), rows.pop())
+        return cls({name: one if exact else compact(one) for name, one in columns.items()}, rows.pop())
+
+    @property
+    def exact(self) -> bool:
+        """Whether every column keeps all its values."""
+        return all(column.exact and not column.other for column in self.columns.values())
 
     @property
     def digest(self) -> str:
         """SHA-256 of its bytes."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
+    def counted(self, columns: Mapping[str, Column]) -> "Profile":
+        """These columns on this profile's grids and categories: what can be added to others made like it.
+
+        `DataError` for a column that is not there or has another kind.
+        """
+        return Profile({name: like(one, columns.get(name)) for name, one in self.columns.items()}, _rows(columns))
+
+    def merge(self, other: "Profile") -> "Profile":
+        """Both together: whole numbers are added, so the order of many merges changes no byte.
+
+        Columns must both be exact, or be counted on one grid (`counted`); `DataError` otherwise.
+
+        >>> one, two = (Profile.of({"x": Column.of("x", values)}) for values in ([1, 2], [2, 3]))
+        >>> one.merge(two).digest == two.merge(one).digest == Profile.of({"x": Column.of("x", [1, 2, 2, 3])}).digest
+        True
+        """
+        if list(self.columns) != list(other.columns):
+            raise DataError(
+                f"profiles of different columns cannot be merged: {', '.join(self.columns)} and "
+                f"{', '.join(other.columns)}"
+            )
+        together = {name: add(one, other.columns[name]) for name, one in self.columns.items()}
+        return Profile(together, self.rows + other.rows)
+
     def to_bytes(self) -> bytes:
         """The profile as a file: an archive of plain numpy arrays, the same bytes for the same profile."""
-        about = {
-            "version": VERSION,
-            "rows": self.rows,
-            "columns": [
-                {"name": one.name, "kind": one.kind, "missing": one.missing, "infinite": one.infinite}
-                for one in self.columns.values()
-            ],
-        }
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            _member(archive, "profile.json", json.dumps(about, sort_keys=True, ensure_ascii=True).encode())
-            for place, column in enumerate(self.columns.values()):
-                _member(archive, f"{place}.values.npy", _array(column.values))
-                _member(archive, f"{place}.counts.npy", _array(column.counts))
-        return buffer.getvalue()
+        return write_archive(self.columns, self.rows)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Profile":
         """The profile in such a file; `DataError` for one that is cut, changed or of another version."""
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                about = json.loads(archive.read("profile.json"))
-                if about["version"] != VERSION:
-                    raise DataError(f"the profile has version {about['version']}, this program reads version {VERSION}")
-                columns = {}
-                for place, one in enumerate(about["columns"]):
-                    values = np.load(io.BytesIO(archive.read(f"{place}.values.npy")), allow_pickle=False)
-                    counts = np.load(io.BytesIO(archive.read(f"{place}.counts.npy")), allow_pickle=False)
-                    columns[one["name"]] = Column(
-                        one["name"], cast(Kind, one["kind"]), values, counts, one["missing"], one["infinite"]
-                    )
-                return cls(columns, about["rows"])
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, TypeError) as error:
-            raise DataError(f"this is not a reference profile: {error}", hint="register the model again") from error
+        return cls(*read_archive(content))
 
 
-def _member(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+def merge_all(profiles: Iterable[Profile]) -> Profile:
+    """All of them together, in any order."""
+    first, *others = profiles
+    for other in others:
+        first = first.merge(other)
+    return first
 
 
-def _array(array: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+def compact(column: Column) -> Column:
+    """The column as a profile keeps it: exact with few distinct values, else in bins or by its frequent categories."""
+    if not column.exact:
+        return column
+    if column.ordered:
+        return _distinct(column) if len(column.values) <= EXACT else binned(column, column.grid)
+    names = named(column)
+    return column if len(names) == len(column.ascending) else _by_name(column, names)
+
+
+def like(reference: Column, column: Column | None) -> Column:
+    """The column counted as a reference's column is kept."""
+    if column is None:
+        raise DataError(f"there is no column {reference.name!r}, which the reference has")
+    if column.kind != reference.kind and column.present:
+        raise DataError(f"{column.name} is {column.kind} and the reference's is {reference.kind}")
+    if reference.ordered:
+        return _distinct(column) if reference.exact else binned(column, reference.grid)
+    return _by_name(column, reference.ascending) if reference.other else column
+
+
+def add(one: Column, two: Column) -> Column:
+    """Both columns together."""
+    if one.kind != two.kind and one.present and two.present:
+        raise DataError(f"{one.name} is {one.kind} on one side and {two.kind} on the other: they cannot be merged")
+    if one.bins is not None or two.bins is not None:
+        first, second = (one, two) if one.bins is not None else (two, one)
+        return merged(first, second)
+    if (one.other or two.other) and list(one.ascending) != list(two.ascending):
+        raise DataError(
+            f"column {one.name!r} keeps only its most frequent categories, and they differ: it cannot be merged",
+            hint="profile both like one reference: mlmon profile build --like REFERENCE",
+        )
+    one, two = _distinct(one), _distinct(two)
+    values = np.union1d(one.ascending, two.ascending)
+    counts = np.zeros(len(values), dtype=np.int64)
+    for side in (one, two):
+        counts[np.searchsorted(values, side.ascending)] += side.counts
+    return replace(
+        one if one.present else two,
+        ascending=values,
+        weights=counts,
+        missing=one.missing + two.missing,
+        infinite=one.infinite + two.infinite,
+        minus_infinite=one.minus_infinite + two.minus_infinite,
+        other=one.other + two.other,
+        squares=added_squares(one, two),
+        kept=[],
+    )
+
+
+def _distinct(column: Column) -> Column:
+    """The same column by its distinct values, so that equal columns have equal bytes."""
+    if column.weights is not None:
+        return column
+    return replace(column, ascending=column.values, weights=column.counts, kept=[])
+
+
+def _by_name(column: Column, names: "np.ndarray[tuple[int, ...], np.dtype[np.object_]]") -> Column:
+    own = dict(zip(column.ascending.tolist(), column.counts.tolist(), strict=True))
+    counts = np.array([own.get(name, 0) for name in names.tolist()], dtype=np.int64)
+    return replace(column, ascending=names, weights=counts, other=column.present - int(counts.sum()), kept=[])
+
+
+def _rows(columns: Mapping[str, Column]) -> int:
+    return max((column.rows for column in columns.values()), default=0)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numbers_of_all_kinds import numbers
 
 from mlmon_dagster import plugins
+from mlmon_dagster.drift.bins import binned
 from mlmon_dagster.drift.column import Column
 
 METHODS = plugins.names("method")
@@ -58,3 +60,35 @@ def test_a_large_shift_is_beyond_the_default_threshold(name: str) -> None:
     reference = columns(method, list(random.normal(0, 1, 500)), ["a"] * 400 + ["b"] * 100)
     window = columns(method, [*random.normal(3, 1, 500), *([None] * 200)], ["b"] * 400 + ["z"] * 100 + [None] * 200)  # type: ignore[list-item]
     assert method.measure(reference, window).value > type(method).default_threshold
+
+
+@pytest.mark.parametrize("name", METHODS)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), shift=st.sampled_from([0.0, 0.1, 2.0]), shape=st.sampled_from(["normal", "tied"]))
+def test_bins_bound_what_values_say_exactly(name: str, seed: int, shift: float, shape: str) -> None:
+    method = plugins.parse("method", name)
+    if "numeric" not in type(method).kinds:
+        return
+    reference = Column.of("x", numbers(shape, 3000, seed))
+    window = Column.of("x", numbers(shape, 500, seed + 1) + shift)
+    exact, bounded = method.measure(reference, window), method.measure(binned(reference, reference.grid), window)
+    assert exact.exact
+    if bounded.exact:
+        assert bounded.value == pytest.approx(exact.value, rel=1e-6)
+    else:
+        assert bounded.low is not None
+        assert bounded.high is not None
+        assert bounded.low * (1 - 1e-6) <= exact.value <= bounded.high * (1 + 1e-6)
+        assert bounded.low <= bounded.value * (1 + 1e-6)
+    assert exact.p_value is None or bounded.p_value == pytest.approx(exact.p_value, abs=0.05)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_measure_tells_effect_and_effective_rows(name: str) -> None:
+    method = plugins.parse("method", name)
+    column = columns(method, [1.0, 2.0, 3.0] * 100, ["a", "b"] * 150)
+    found = method.measure(column, column)
+    assert found.effective_rows == 300
+    assert found.effect is not None
+    assert found.certainty == "exact"
+    assert (type(method).version, bool(type(method).cost)) == (type(method).version, True)

@@ -19,6 +19,8 @@ class Auto:
     default_threshold: ClassVar[float] = 0.15
     unit: ClassVar[str] = "distance"
     kinds: ClassVar[tuple[Kind, ...]] = ("numeric", "datetime", "categorical", "boolean")
+    version: ClassVar[int] = 1
+    cost: ClassVar[str] = "that of the method it chooses"
 
     def chosen(self, reference: Column) -> Method:
         """The method for this column."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from mlmon_dagster.drift.column import Column, Kind
-from mlmon_dagster.drift.method import Measure, shares
+from mlmon_dagster.drift.method import Measure, effective_rows, shares
 
 
 @dataclass(frozen=True)
@@ -14,20 +14,27 @@ class ChiSquare:
     """Cramer's V of the table reference/window by category, 0 to 1, with the p-value of the chi-square test.
 
     Two samples are compared (a contingency table), so a category that only one side has is no division by zero.
+    Use it where a test is asked for; for the size of a change, `jensen_shannon`.
     Source: Cramer, "Mathematical Methods of Statistics", 1946.
+
+    >>> ChiSquare().measure(Column.of("x", ["a", "b"] * 50), Column.of("x", ["a"] * 100)).value
+    0.5773502691896258
     """
 
     default_threshold: ClassVar[float] = 0.1
     unit: ClassVar[str] = "Cramer's V"
     kinds: ClassVar[tuple[Kind, ...]] = ("categorical", "boolean")
+    version: ClassVar[int] = 2
+    cost: ClassVar[str] = "one count of the categories"
 
     def measure(self, reference: Column, window: Column) -> Measure:
         from scipy.special import chdtrc
 
         p, q = shares(reference, window, 0)
-        n, m = reference.present, window.present
+        n, m = reference.effective, window.effective
         pooled = (n * p + m * q) / (n + m)
         statistic = float(np.sum((n * (p - pooled) ** 2 + m * (q - pooled) ** 2) / pooled))
         freedom = len(pooled) - 1
         p_value = float(chdtrc(freedom, statistic)) if freedom else 1.0
-        return Measure(float(np.sqrt(statistic / (n + m))), p_value)
+        value = float(np.sqrt(statistic / (n + m)))
+        return Measure(value, p_value, effect=value, effective_rows=effective_rows(reference, window))

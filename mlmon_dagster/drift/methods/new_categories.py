@@ -3,20 +3,34 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from mlmon_dagster.drift.column import Column, Kind
-from mlmon_dagster.drift.method import Measure
+from mlmon_dagster.drift.method import Measure, effective_rows
 
 
 @dataclass(frozen=True)
 class NewCategories:
-    """Share of the window's rows whose category does not occur in the reference, 0 to 1."""
+    """Share of the window's rows whose category does not occur in the reference, 0 to 1.
+
+    Exact, unless the reference has more categories than its profile keeps: rows of those may be new ones or not.
+    Use it on inputs with a fixed list of values, where anything new is a mistake or an event.
+    Source: Amazon SageMaker Model Monitor, constraint "domain_content_threshold".
+
+    >>> NewCategories().measure(Column.of("x", ["a", "b"]), Column.of("x", ["a", "z"])).value
+    0.5
+    """
 
     default_threshold: ClassVar[float] = 0.01
     unit: ClassVar[str] = "share of rows"
     kinds: ClassVar[tuple[Kind, ...]] = ("categorical", "boolean")
+    version: ClassVar[int] = 1
+    cost: ClassVar[str] = "one count of the categories"
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        unseen = ~np.isin(window.values, reference.values)
-        return Measure(float(window.counts[unseen].sum() / window.present))
+        known = set(reference.ascending.tolist())
+        rows = zip(window.ascending.tolist(), window.counts.tolist(), strict=True)
+        unseen = sum(count for name, count in rows if name not in known)
+        everything = (unseen + window.other) / window.present
+        low = 0.0 if reference.other else everything
+        return Measure(
+            everything, low=low, high=everything, effect=everything, effective_rows=effective_rows(reference, window)
+        )

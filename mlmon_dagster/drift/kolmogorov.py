@@ -1,0 +1,88 @@
+"""The Kolmogorov-Smirnov distance of two columns in whole numbers: exact from values, between two bounds from bins."""
+
+import numpy as np
+
+from mlmon_dagster.drift.bins import on_one_grid
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.search import Array
+
+SPLIT = 8
+"""Parts that a bin is split into where it may hold the largest difference; with fewer values, each is looked at."""
+
+
+def largest_gap(reference: Column, window: Column) -> tuple[float, float]:
+    """The largest difference of the two cumulative shares, as its lower and upper bound; equal where it is exact.
+
+    Everything is compared in the whole numbers F * n * m and G * n * m; only the last step divides.
+    """
+    scale = reference.present * window.present
+    low, high = (_exact if reference.exact and window.exact else _bounds)(reference, window)
+    return low / scale, high / scale
+
+
+def _exact(reference: Column, window: Column) -> tuple[int, int]:
+    """By branch and bound: both cumulative counts rise, so a bin's ends bound the difference within it."""
+    n, m = reference.present, window.present
+    values, ends = reference.values, wide(reference.ends, n * m)
+    at = np.concatenate([[0], reference.places])
+    now = np.concatenate([[0], window.at_most(values[at[1:] - 1])])
+    before, after = ends[at] * m, wide(now, n * m) * n
+    best = int(np.abs(before - after).max())
+    left, right, low, high = at[:-1], at[1:], now[:-1], now[1:]
+    most = _most(before[:-1], before[1:], after[:-1], after[1:])
+    while True:
+        hopeful = most > best
+        left, right, low, high = left[hopeful], right[hopeful], low[hopeful], high[hopeful]
+        small = right - left <= SPLIT
+        best = max(best, _value_by_value(reference, window, left[small], right[small]))
+        left, right, low, high = left[~small], right[~small], low[~small], high[~small]
+        if not len(left):
+            return best, best
+        inner = left[:, None] + (right - left)[:, None] * np.arange(1, SPLIT) // SPLIT
+        found = window.at_most(values[inner.ravel() - 1]).reshape(inner.shape)
+        parts, counts = np.column_stack([left, inner, right]), np.column_stack([low, found, high])
+        before, after = ends[parts] * m, wide(counts, n * m) * n
+        best = max(best, int(np.abs(before - after).max()))
+        most = _most(before[:, :-1], before[:, 1:], after[:, :-1], after[:, 1:]).ravel()
+        left, right = parts[:, :-1].ravel(), parts[:, 1:].ravel()
+        low, high = counts[:, :-1].ravel(), counts[:, 1:].ravel()
+
+
+def _most(before_left: Array, before_right: Array, after_left: Array, after_right: Array) -> Array:
+    """No difference within a bin is larger than this."""
+    return np.asarray(np.maximum(before_right - after_left, after_right - before_left))
+
+
+def _value_by_value(reference: Column, window: Column, left: Array, right: Array) -> int:
+    """The largest difference at or just below any of the reference's values in these bins."""
+    lengths = right - left
+    places = np.repeat(left - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
+    if not len(places):
+        return 0
+    n, m = reference.present, window.present
+    values, ends = reference.values[places], wide(reference.ends, n * m)
+    upto = np.abs(ends[places + 1] * m - wide(window.at_most(values), n * m) * n).max()
+    under = np.abs(ends[places] * m - wide(window.below(values), n * m) * n).max()
+    return int(max(upto, under))
+
+
+def _bounds(reference: Column, window: Column) -> tuple[int, int]:
+    """Both from the counts in the bins; a bin that holds a single value adds nothing to what its ends tell."""
+    one, two = on_one_grid(reference, window)
+    n, m = one.present, two.present
+    before, after = wide(one.ends, n * m) * m, wide(two.ends, n * m) * n
+    low = int(np.abs(before - after).max())
+    most = _most(before[:-1], before[1:], after[:-1], after[1:])
+    return low, max(low, int(most[unsure(one, two)].max(initial=0)))
+
+
+def unsure(one: Column, two: Column) -> Array:
+    """Which bins of a grid may hold more than one value."""
+    assert one.bins is not None and two.bins is not None  # noqa: S101, PT018 - both are on one grid
+    points = one.bins.grid.points
+    return ~points if one.bins.whole and two.bins.whole else np.ones(len(points), dtype=bool)
+
+
+def wide(counts: Array, largest: int) -> Array:
+    """Counts that may be multiplied: as Python's own whole numbers where 64 bits would not hold the product."""
+    return counts if largest < 2**62 else counts.astype(object)
