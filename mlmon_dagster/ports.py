@@ -234,8 +234,13 @@ class Reading(Protocol):
         """The entry with that number; raises `MissingError`."""
         ...
 
-    def entries(self, *, newest: int | None = None, **where: str) -> tuple[Sealed, ...]:
-        """Entries of the audit log whose indexed fields equal `where`, oldest first; if given, only the `newest`."""
+    def entries(
+        self, *, newest: int | None = None, before: int | None = None, after: int | None = None, **where: str
+    ) -> tuple[Sealed, ...]:
+        """Entries of the audit log whose indexed fields equal `where`, oldest first; if given, only the `newest`.
+
+        `before` and `after` leave out entries that do not come before or after that number.
+        """
         ...
 
 
@@ -310,4 +315,25 @@ class CheckpointStore(Protocol):
 
     def put(self, size: int, note: str, leaves: bytes) -> None:
         """Keeps the note of a log of `size` entries, with the leaf hashes of the newest of them."""
+
+
+class Credentials(Protocol):
+    """Accounts, tokens, sessions and what counts once (see `governance.access`), each by its `id`."""
+
+    def one(self, kind: type[R], id: str) -> R | None: ...
+
+    def find(self, kind: type[R], **where: Any) -> tuple[R, ...]:
+        """Records whose fields equal `where`."""
+        ...
+
+    def save(self, record: Any) -> None:
+        """Keeps the record in place of the one with its `id`."""
+        ...
+
+    def claim(self, record: Any) -> bool:
+        """Keeps the record unless there is one with its `id`; of several that try at once, one is told `True`."""
+        ...
+
+    def remove(self, kind: type[Any], id: str) -> bool:
+        """Whether there was one; of several that try at once, one is told `True`."""
         ...

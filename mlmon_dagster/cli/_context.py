@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlmon_dagster.adapters.pipelines import Declared
     from mlmon_dagster.governance.gates import GateVerdict
     from mlmon_dagster.lifecycle.governance import Governance
+    from mlmon_dagster.lifecycle.identity import Identity
     from mlmon_dagster.resources.governance import Office
     from mlmon_dagster.settings import Settings
 
@@ -45,6 +46,14 @@ def open_governance() -> "tuple[Settings, Governance]":
     """Settings of this process and governance over its database."""
     settings, office = open_office()
     return settings, office.governance
+
+
+def identity() -> "Identity":
+    """Accounts and tokens of this process's database."""
+    from mlmon_dagster.lifecycle.identity import Identity
+
+    _, office = open_office()
+    return Identity(office.governance, office.database.credentials)
 
 
 def declared_pipelines(settings: "Settings") -> "dict[str, Declared]":

@@ -42,7 +42,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, 
 def failure(error: MlmonError, *, as_json: bool) -> None:
     """The error for a person on standard error, or as a document for a program."""
     if as_json:
-        body = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+        body = {"error": type(error).__name__, "code": error.code, "message": error.message, "hint": error.hint}
         click.echo(json.dumps(body, ensure_ascii=False), err=True)
         return
     click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)

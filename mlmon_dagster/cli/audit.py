@@ -39,7 +39,7 @@ def command() -> None:
 def list_(pipeline: str | None, limit: int, action: str | None, actor: str | None, as_json: bool) -> None:
     _, governance = context.open_governance()
     where = {"pipeline": pipeline, "action": action, "actor": actor}
-    chosen = {name: value for name, value in where.items() if value is not None}
+    chosen: dict[str, Any] = {name: value for name, value in where.items() if value is not None}
     with governance.ledger.read() as reading:
         lines = reading.entries(newest=limit, **chosen)
     if as_json:

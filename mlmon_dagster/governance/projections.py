@@ -266,6 +266,11 @@ def _revoked(entry: Entry) -> tuple[Change, ...]:
     return (Remove(Member, entry.subject),)
 
 
+def _noted(entry: Entry) -> tuple[Change, ...]:
+    """Credentials are kept elsewhere: an entry tells that they changed, and replaying it changes nothing."""
+    return ()
+
+
 def _text(value: str | None) -> str:
     if value is None:
         raise InputError("an entry of the audit log lacks its project, pipeline or environment")
@@ -291,5 +296,12 @@ ACTIONS: Mapping[str, Callable[[Entry], tuple[Change, ...]]] = {
     "lock.released": _released,
     "role.granted": _granted,
     "role.revoked": _revoked,
+    "account.set": _noted,
+    "account.disabled": _noted,
+    "account.linked": _noted,
+    "token.issued": _noted,
+    "token.revoked": _noted,
+    "session.opened": _noted,
+    "access.refused": _noted,
 }
 """Every action an entry can have, and what it changes."""

@@ -19,6 +19,7 @@ ANYWHERE = "*"
 """The project of a role that is held in every project."""
 
 PERMITTED: Mapping[str, tuple[str, ...]] = {
+    "see": (*ROLES, "machine"),
     "create": ("ml_engineer", "data_engineer", "admin", "machine"),
     "request:dev": ("ml_engineer", "data_engineer", "admin", "machine"),
     "request:staging": ("ml_engineer", "data_engineer", "production_team", "admin", "machine"),
@@ -132,6 +133,7 @@ def spoken(permission: str) -> str:
 
 
 _SPOKEN = {
+    "see": "look",
     "create": "register a model",
     "request": "request a promotion to {environment}",
     "deploy": "deploy to {environment}",

@@ -82,6 +82,7 @@ def closed(asked: Promotion, found: GateVerdict) -> BlockedError:
     return BlockedError(
         f"the gate of {asked.environment} is closed for version {asked.version} of {asked.pipeline} ({asked.id})",
         hint="\n  ".join(missing),
+        code="GATE_CLOSED",
     )
 
 

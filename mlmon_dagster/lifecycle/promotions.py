@@ -82,7 +82,9 @@ def reject(governance: Governance, promotion: str, *, actor: str, reason: str) -
         permission = f"request:{asked.environment}" if own else "approve"
         act = Act(books, who, permit(who, permission, asked.project), governance.now())
         if not asked.pending:
-            raise BlockedError(f"{asked.id} is {asked.state}: only a pending promotion can be rejected")
+            raise BlockedError(
+                f"{asked.id} is {asked.state}: only a pending promotion can be rejected", code="NOT_PENDING"
+            )
         _append(act, "promotion.rejected", asked, {"state": "rejected", "reason": reason})
         return find_promotion(books, asked.id)
 
@@ -176,14 +178,16 @@ def _refuse_own(act: Act, asked: Promotion) -> None:
         raise DeniedError(
             f"{asked.id} was requested by {asked.requester}, who cannot approve it",
             hint=f"another person with the role {' or '.join(PERMITTED['approve'])} can",
+            code="SELF_APPROVAL",
         )
 
 
 def _refuse_over(governance: Governance, asked: Promotion) -> None:
     if not asked.pending:
-        raise BlockedError(f"{asked.id} is {asked.state}: only a pending promotion can be approved")
+        raise BlockedError(f"{asked.id} is {asked.state}: only a pending promotion can be approved", code="NOT_PENDING")
     if asked.expires_at <= governance.now():
-        raise BlockedError(f"{asked.id} expired at {asked.expires_at:%Y-%m-%d %H:%M} UTC", hint="request it again")
+        message = f"{asked.id} expired at {asked.expires_at:%Y-%m-%d %H:%M} UTC"
+        raise BlockedError(message, hint="request it again", code="EXPIRED")
 
 
 def _refuse_lapsed(books: Reading, declared: Declaration, asked: Promotion) -> None:
@@ -194,6 +198,7 @@ def _refuse_lapsed(books: Reading, declared: Declaration, asked: Promotion) -> N
         raise BlockedError(
             f"{asked.id} has lapsed: the model or the pipeline file changed since the request",
             hint=f"request it again: mlmon promote {asked.pipeline} --to {asked.environment} --version {asked.version}",
+            code="LAPSED",
         )
 
 

@@ -133,7 +133,8 @@ def test_a_mistake_prints_as_a_place_that_editors_open() -> None:
     line, column = place_of(changed("threshold", "treshold"), "treshold")
     assert str(problems(changed("threshold", "treshold"))[0]) == (
         f"pipeline.yaml:{line}:{column}: unknown key 'treshold' in stages.model_monitoring.monitors.price_ks; "
-        "did you mean threshold? (known: use, column, columns, threshold, significance, minimum_rows, compatible) [UNKNOWN_FIELD]"
+        "did you mean threshold? "
+        "(known: use, column, columns, threshold, significance, minimum_rows, compatible) [UNKNOWN_FIELD]"
     )
 
 

@@ -47,8 +47,14 @@ class DatabaseReading:
             raise MissingError(f"the audit log has no entry {seq}")
         return Sealed(row.seq, bytes(row.payload), row.leaf, row.hash)
 
-    def entries(self, *, newest: int | None = None, **where: str) -> tuple[Sealed, ...]:
+    def entries(
+        self, *, newest: int | None = None, before: int | None = None, after: int | None = None, **where: str
+    ) -> tuple[Sealed, ...]:
         query = _lines()
+        if before is not None:
+            query = query.where(audit_log.c.seq < before)
+        if after is not None:
+            query = query.where(audit_log.c.seq > after)
         for name, value in where.items():
             query = query.where(audit_log.c[name] == value)
         query = query.order_by(audit_log.c.seq.desc()).limit(newest)

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from mlmon_dagster.adapters.database.answers import DatabaseAnswers
+from mlmon_dagster.adapters.database.credentials import DatabaseCredentials
 from mlmon_dagster.adapters.database.engine import connected, one_after_another, open_engine
 from mlmon_dagster.adapters.database.judgements import DatabaseJudgements
 from mlmon_dagster.adapters.database.ledger import DatabaseLedger
@@ -24,6 +26,8 @@ class Database:
     ledger: DatabaseLedger
     metrics: DatabaseMetrics
     judgements: DatabaseJudgements
+    credentials: DatabaseCredentials
+    answers: DatabaseAnswers
 
     def close(self) -> None:
         """Closes every connection."""
@@ -42,7 +46,14 @@ def open_database(url: str) -> Database:
     if current != REVISION:
         with connected(engine, writes=True) as connection:
             migrate(connection)
-    return Database(engine, DatabaseLedger(engine), DatabaseMetrics(engine), DatabaseJudgements(engine))
+    return Database(
+        engine,
+        DatabaseLedger(engine),
+        DatabaseMetrics(engine),
+        DatabaseJudgements(engine),
+        DatabaseCredentials(engine),
+        DatabaseAnswers(engine),
+    )
 
 
 def migrate(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from mlmon_dagster.governance.models import Model
 from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.governance.roles import Member
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: the schema that this code reads and writes."""
 
 Seq = BigInteger().with_variant(Integer, "sqlite")

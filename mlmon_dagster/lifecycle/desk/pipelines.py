@@ -1,0 +1,104 @@
+"""Pipelines and their locks at a desk."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlmon_dagster.governance.locks import Lock
+from mlmon_dagster.lifecycle import locks as commands
+from mlmon_dagster.lifecycle.desk.answers import Recorded
+from mlmon_dagster.lifecycle.desk.standing import Standing
+from mlmon_dagster.lifecycle.governance import Declaration
+
+
+@dataclass(frozen=True)
+class PipelineSummary:
+    """A declared pipeline in a list."""
+
+    name: str
+    project: str
+    owner: str
+    digest: str
+    """Of the version that is declared now."""
+    windows: str
+    environments: tuple[str, ...]
+    locked: tuple[str, ...]
+    """Stages that are locked now."""
+
+
+@dataclass(frozen=True)
+class PipelinePage:
+    """A declared pipeline with everything its file says."""
+
+    name: str
+    project: str
+    owner: str
+    digest: str
+    windows: str
+    environments: tuple[str, ...]
+    locks: tuple[Lock, ...]
+    changed_locks: tuple[str, ...]
+    """Locked stages whose declaration is no longer the one that was locked."""
+    body: dict[str, Any]
+    """What the file declares; variables as they are written."""
+
+
+@dataclass(frozen=True)
+class Pipelines:
+    """What is declared."""
+
+    _at: Standing
+
+    def list(self, project: str | None = None) -> tuple[PipelineSummary, ...]:
+        """Declared pipelines by name."""
+        found = [one for one in self._at.premises.pipelines().values() if self._at.sees(one.pipeline.project)]
+        with self._at.governance.ledger.read() as reading:
+            locks = reading.find(Lock)
+        locked = {one.pipeline.name: _locked(one, locks) for one in found}
+        chosen = (one for one in found if project in (None, one.pipeline.project))
+        return tuple(_summary(one, locked[one.pipeline.name]) for one in chosen)
+
+    def get(self, name: str) -> PipelinePage:
+        """One pipeline; `MissingError` names the declared ones."""
+        declared = self._at.declared(name)
+        pipeline = declared.pipeline
+        changed = commands.changed_locks(self._at.governance, pipeline)
+        return PipelinePage(
+            pipeline.name,
+            pipeline.project,
+            pipeline.owner,
+            declared.digest,
+            str(pipeline.windows.every),
+            pipeline.environments,
+            self.locks(name),
+            tuple(lock.stage for lock in changed),
+            dict(getattr(declared, "body", {})),
+        )
+
+    def locks(self, name: str) -> tuple[Lock, ...]:
+        """Locks of its stages."""
+        self._at.declared(name)
+        with self._at.governance.ledger.read() as reading:
+            return reading.find(Lock, pipeline=name)
+
+    def lock(self, name: str, stage: str, *, reason: str = "") -> Recorded[Lock]:
+        """See `lifecycle.locks.set_lock`."""
+        pipeline = self._at.declared(name).pipeline
+        found = commands.set_lock(self._at.governance, pipeline, stage, actor=self._at.actor, reason=reason)
+        return self._at.recorded(found)
+
+    def unlock(self, name: str, stage: str, *, reason: str) -> Recorded[Lock]:
+        """See `lifecycle.locks.release_lock`."""
+        pipeline = self._at.declared(name).pipeline
+        found = commands.release_lock(self._at.governance, pipeline, stage, actor=self._at.actor, reason=reason)
+        return self._at.recorded(found)
+
+
+def _locked(declared: Declaration, locks: tuple[Lock, ...]) -> tuple[str, ...]:
+    return tuple(lock.stage for lock in locks if lock.pipeline == declared.pipeline.name)
+
+
+def _summary(declared: Declaration, locked: tuple[str, ...]) -> PipelineSummary:
+    one = declared.pipeline
+    return PipelineSummary(
+        one.name, one.project, one.owner, declared.digest, str(one.windows.every), one.environments, locked
+    )

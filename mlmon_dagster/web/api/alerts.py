@@ -1,0 +1,59 @@
+"""Alerts: what failed, who looks after it, how it ended."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+
+from mlmon_dagster.governance.alerts import Alert
+from mlmon_dagster.web.cursor import Page, Paged
+from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
+from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, Text
+from mlmon_dagster.web.route import GovernedRoute, takes
+
+router = APIRouter(prefix="/alerts", tags=["alerts"], route_class=GovernedRoute)
+
+AlertRecorded = with_receipt(Alert)
+State = Literal["active", "open", "acknowledged", "resolved"]
+
+
+class Acknowledgement(Body):
+    """What is known of it; recorded."""
+
+    reason: Text = ""
+
+
+class Resolution(Body):
+    """Why it is over; recorded."""
+
+    reason: Reason
+
+
+@router.get("", response_model=Page[Alert], **takes("see"))
+def list_alerts(
+    at: AtDesk,
+    paging: Paged,
+    pipeline: Name | None = None,
+    environment: EnvironmentName | None = None,
+    state: State | None = None,
+) -> Any:
+    """Alerts, newest first; `state=active` is what closes gates now."""
+    found = at.alerts.list(pipeline, environment, state)
+    return paging.page(found[::-1], lambda one: one.id)
+
+
+@router.get("/{id}", response_model=Alert, **takes("see"))
+def get_alert(at: AtDesk, id: Identifier) -> Any:
+    """One alert."""
+    return at.alerts.get(id)
+
+
+@router.post("/{id}/acknowledge", response_model=AlertRecorded, **takes("alerts"))
+def acknowledge_alert(at: AtDesk, id: Identifier, body: Acknowledgement) -> Any:
+    """Says that somebody looks after it; it still closes gates."""
+    return recorded(at.alerts.acknowledge(id, reason=body.reason))
+
+
+@router.post("/{id}/resolve", response_model=AlertRecorded, **takes("alerts"))
+def resolve_alert(at: AtDesk, id: Identifier, body: Resolution) -> Any:
+    """Says that what it told of is over."""
+    return recorded(at.alerts.resolve(id, reason=body.reason))

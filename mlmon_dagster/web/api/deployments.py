@@ -1,0 +1,64 @@
+"""Deployments and rollbacks."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.web.cursor import Page, Paged
+from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
+from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, VersionNumber
+from mlmon_dagster.web.route import GovernedRoute, takes
+
+router = APIRouter(prefix="/deployments", tags=["deployments"], route_class=GovernedRoute)
+
+DeploymentRecorded = with_receipt(Deployment)
+State = Literal["started", "live", "failed", "rolled_back", "superseded"]
+
+
+class RollbackRequest(Body):
+    """Why; and to which version, if not to the one before."""
+
+    reason: Reason
+    version: VersionNumber | None = None
+
+
+class Health(BaseModel):
+    """What the target says now."""
+
+    status: str
+
+
+@router.get("", response_model=Page[Deployment], **takes("see"))
+def list_deployments(
+    at: AtDesk,
+    paging: Paged,
+    pipeline: Name | None = None,
+    environment: EnvironmentName | None = None,
+    state: State | None = None,
+) -> Any:
+    """Deployments, newest first; `state=live` is what serves now."""
+    found = at.deployments.list(pipeline, environment, state)
+    return paging.page(found[::-1], lambda one: one.id)
+
+
+@router.get("/{id}", response_model=Deployment, **takes("see"))
+def get_deployment(at: AtDesk, id: Identifier) -> Any:
+    """One deployment."""
+    return at.deployments.get(id)
+
+
+@router.get("/{id}/health", response_model=Health, **takes("see"))
+def get_health(at: AtDesk, id: Identifier) -> Any:
+    """What the target says of it now."""
+    return {"status": at.deployments.health(id)}
+
+
+@router.post("/{id}/rollback", response_model=DeploymentRecorded, **takes("rollback"))
+def roll_back_deployment(at: AtDesk, id: Identifier, body: RollbackRequest) -> Any:
+    """Puts the version before this deployment (or the named one) back, at once and without approval.
+
+    The answer comes when the other version serves. 409 when this deployment is not the one that is live.
+    """
+    return recorded(at.deployments.roll_back_from(id, body.version, reason=body.reason))

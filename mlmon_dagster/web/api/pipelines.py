@@ -1,0 +1,60 @@
+"""Pipelines: what is declared, and locks."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from mlmon_dagster.governance.locks import Lock
+from mlmon_dagster.lifecycle.desk.pipelines import PipelinePage, PipelineSummary
+from mlmon_dagster.web.cursor import Page, Paged
+from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
+from mlmon_dagster.web.fields import Body, Name, Reason, Text
+from mlmon_dagster.web.route import GovernedRoute, takes
+
+router = APIRouter(prefix="/pipelines", tags=["pipelines"], route_class=GovernedRoute)
+
+LockRecorded = with_receipt(Lock)
+
+
+class LockRequest(Body):
+    """The stage to hold to its declaration."""
+
+    stage: Name
+    reason: Text = ""
+
+
+class UnlockRequest(Body):
+    """The stage whose declaration may change, and why."""
+
+    stage: Name
+    reason: Reason
+
+
+@router.get("", response_model=Page[PipelineSummary], **takes("see"))
+def list_pipelines(at: AtDesk, paging: Paged, project: Name | None = None) -> Any:
+    """Declared pipelines by name, of one project if it is given."""
+    return paging.page(at.pipelines.list(project), lambda one: one.name)
+
+
+@router.get("/{pipeline}", response_model=PipelinePage, **takes("see"))
+def get_pipeline(at: AtDesk, pipeline: Name) -> Any:
+    """One pipeline with everything its file says."""
+    return at.pipelines.get(pipeline)
+
+
+@router.get("/{pipeline}/locks", response_model=tuple[Lock, ...], **takes("see"))
+def list_locks(at: AtDesk, pipeline: Name) -> Any:
+    """Stages that are held to their declaration."""
+    return at.pipelines.locks(pipeline)
+
+
+@router.post("/{pipeline}/lock", response_model=LockRecorded, **takes("lock"))
+def lock_stage(at: AtDesk, pipeline: Name, body: LockRequest) -> Any:
+    """Locks a stage: a change of its declaration closes the gates of staging and prod."""
+    return recorded(at.pipelines.lock(pipeline, body.stage, reason=body.reason))
+
+
+@router.post("/{pipeline}/unlock", response_model=LockRecorded, **takes("unlock"))
+def unlock_stage(at: AtDesk, pipeline: Name, body: UnlockRequest) -> Any:
+    """Lets a stage's declaration change; answers with the lock that was."""
+    return recorded(at.pipelines.unlock(pipeline, body.stage, reason=body.reason))

@@ -1,0 +1,51 @@
+"""Types of what comes in: strict, bounded, and with one way of being written."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+class Body(BaseModel):
+    """A request's body: no field that is not known, no value that has to be turned into another type first."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, str_strip_whitespace=True)
+
+
+def _readable(text: str) -> str:
+    if _INVISIBLE.search(text):
+        raise ValueError("holds control characters, or ones that cannot be seen or turn the direction of text")
+    return text
+
+
+def _number(value: Any) -> Any:
+    """Digits only: no sign, blank or underscore, which `int` would take."""
+    if isinstance(value, str):
+        if not _NUMBER.fullmatch(value):
+            raise ValueError("expected a whole number")
+        return int(value)
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""Of a pipeline, project, stage or role."""
+
+Person = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[0-9]{1,18}$")]
+"""Such as `promotion-12`."""
+
+Text = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True), AfterValidator(_readable)]
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), AfterValidator(_readable)
+]
+EnvironmentName = Literal["dev", "staging", "prod"]
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+WholeNumber = Annotated[int, BeforeValidator(_number)]
+"""A number in an address."""
+
+WindowKey = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T-][0-9:]{2,8})?$")]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_readable)]
+"""A filter's value."""

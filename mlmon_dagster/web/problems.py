@@ -1,0 +1,122 @@
+"""Failures as `application/problem+json` (RFC 9457), each with a stable code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from mlmon_dagster.errors import (
+    BlockedError,
+    DeniedError,
+    InputError,
+    InvalidPipelineError,
+    MissingError,
+    MlmonError,
+    UnavailableError,
+)
+from mlmon_dagster.lifecycle.recognition import UnknownCallerError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 2
+
+STATUS: tuple[tuple[type[MlmonError], int, str], ...] = (
+    (UnknownCallerError, 401, "Nobody was recognised"),
+    (MissingError, 404, "Not found"),
+    (DeniedError, 403, "Not permitted"),
+    (BlockedError, 409, "Not in this state"),
+    (UnavailableError, 503, "Something needed is unavailable"),
+    (InputError, 422, "Not acceptable"),
+    (MlmonError, 502, "It was tried and failed"),
+)
+"""The first kind that fits decides."""
+
+TITLES = {
+    400: "Not readable",
+    401: "Nobody was recognised",
+    403: "Not permitted",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "Too slow",
+    409: "Not in this state",
+    412: "Changed in the meantime",
+    413: "Too large",
+    414: "The address is too long",
+    415: "Not application/json",
+    421: "Not this host",
+    422: "Not acceptable",
+    428: "A condition is missing",
+    429: "Too many requests",
+    431: "The headers are too large",
+    500: "The server failed",
+    503: "Something needed is unavailable",
+}
+
+
+class ProblemError(Exception):
+    """A request that is answered with a status, a stable code and a sentence."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, *, hint: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.hint = status, code, detail, hint
+        self.headers = dict(headers or {})
+
+
+def problem_document(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
+    """The body of a problem."""
+    given = {name: value for name, value in more.items() if value is not None}
+    body = {"type": "about:blank", "title": TITLES.get(status, "Refused"), "status": status}
+    return {**body, "code": code, "detail": detail, **given}
+
+
+def problem_response(problem: ProblemError) -> JSONResponse:
+    """The answer to a refused request."""
+    body = problem_document(problem.status, problem.code, problem.detail, hint=problem.hint)
+    return JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: MlmonError) -> ProblemError:
+    """The problem that an error of the product is."""
+    status = next(status for kind, status, _ in STATUS if isinstance(error, kind))
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return ProblemError(status, error.code, error.message, hint=error.hint, headers=headers)
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Every failure of the application becomes a problem; what nobody expected is told in the log only."""
+
+    @app.exception_handler(ProblemError)
+    async def refused(_: Request, problem: ProblemError) -> Response:
+        return problem_response(problem)
+
+    @app.exception_handler(MlmonError)
+    async def failed(_: Request, error: MlmonError) -> Response:
+        if isinstance(error, InvalidPipelineError):
+            found = [{"path": _path(one.path), "message": one.message, "code": one.code} for one in error.problems]
+            body = problem_document(422, error.code, "the pipeline has mistakes", errors=found)
+            return JSONResponse(body, 422, media_type=MEDIA_TYPE)
+        return problem_response(problem_of(error))
+
+    @app.exception_handler(HTTPException)
+    async def no_such_route(request: Request, error: HTTPException) -> Response:
+        code = {404: "NO_ROUTE", 405: "METHOD"}.get(error.status_code, "HTTP")
+        detail = {404: "there is nothing at this address", 405: f"{request.method} is not possible here"}
+        said = detail.get(error.status_code, str(error.detail))
+        return problem_response(ProblemError(error.status_code, code, said, headers=error.headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        """What was given is not repeated: it may be a secret."""
+        found = [{"path": _path(one["loc"]), "message": one["msg"], "code": one["type"]} for one in error.errors()]
+        detail = "; ".join(f"{one['path']}: {one['message']}" for one in found[:5])
+        return JSONResponse(problem_document(422, "INPUT", detail, errors=found), 422, media_type=MEDIA_TYPE)
+
+
+def _path(parts: Any) -> str:
+    return ".".join(str(part) for part in parts)

@@ -1,0 +1,67 @@
+"""One web process: opens what it needs, listens, and ends gracefully."""
+
+import os
+import socket
+from collections.abc import Callable
+
+from mlmon_dagster.errors import InputError
+from mlmon_dagster.settings import Settings
+from mlmon_dagster.web.settings import read_web_settings
+from mlmon_dagster.web.state import Web
+
+SHUTDOWN_SECONDS = 10
+KEEP_ALIVE_SECONDS = 20
+
+
+def open_web(settings: Settings, address: str) -> Web:
+    """Everything behind the API, for a server that listens at `address`."""
+    from mlmon_dagster.adapters.declared_folder import DeclaredFolder
+    from mlmon_dagster.lifecycle.desk import Premises
+    from mlmon_dagster.lifecycle.identity import Identity
+    from mlmon_dagster.resources.governance import open_office
+
+    office = open_office(settings)
+    premises = Premises(office.governance, DeclaredFolder(settings.pipelines, os.environ), settings)
+    identity = Identity(office.governance, office.database.credentials)
+    return Web(premises, identity, read_web_settings(home=settings.home, address=address), office.database.answers)
+
+
+def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serves until the process is asked to end; `ready` is called with the base URL once requests are answered.
+
+    Raises `InputError` when the address cannot be had.
+    """
+    import uvicorn
+
+    from mlmon_dagster.web.app import create_app
+
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}"
+    app = create_app(open_web(settings, address))
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=128_000,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    app.router.on_startup.append(lambda: ready(address))
+    server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        hint = "choose another with --port, or 0 for any that is free"
+        raise InputError(f"{host}:{port} cannot be listened on: {error.strerror}", hint=hint) from error
+    listener.listen(2048)
+    return listener

@@ -1,0 +1,57 @@
+"""The OpenAPI document is whole: every route has a permission, and the pages that show it need no other server."""
+
+import re
+from typing import Any
+
+from api_office import Api
+
+from mlmon_dagster.web.api import routers
+from mlmon_dagster.web.route import PUBLIC, SELF, VERBS, GovernedRoute
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_every_route_has_a_permission_of_the_table_of_roles(api: Api) -> None:
+    found = operations(api.client().get("/openapi.json").json())
+    assert len(found) > 30
+    assert {name for name, one in found.items() if one.get("x-permission") not in (PUBLIC, SELF, *VERBS)} == set()
+
+
+def test_only_health_and_logging_in_are_open_to_anybody(api: Api) -> None:
+    found = operations(api.client().get("/openapi.json").json())
+    assert {name for name, one in found.items() if one["x-permission"] == PUBLIC} == {
+        "GET /api/health/live",
+        "GET /api/health/ready",
+        "POST /api/session",
+    }
+
+
+def test_every_route_is_entered_through_the_one_entrance() -> None:
+    routes = [route for router in routers() for route in router.routes]
+    assert routes
+    assert all(isinstance(route, GovernedRoute) for route in routes)
+
+
+def test_every_operation_says_what_it_does_and_how_it_is_refused(api: Api) -> None:
+    document = api.client().get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    for name, one in operations(document).items():
+        assert one.get("description"), name
+        assert "application/problem+json" in one["responses"]["default"]["content"], name
+
+
+def test_the_documentation_needs_no_other_server(api: Api) -> None:
+    client = api.client()
+    for page in ("/docs", "/redoc"):
+        text = client.get(page).text
+        sources = re.findall(r'(?:src|href)="([^"]+)"', text)
+        assert sources
+        for source in sources:
+            assert source.startswith("/"), source
+            assert client.get(source).status_code == 200, source
