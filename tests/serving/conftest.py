@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sklearn.linear_model import LinearRegression
 
+from mlmon_dagster.adapters.compiled.form import Form
 from mlmon_dagster.adapters.mlflow.model_directory import LoadedModel
 from mlmon_dagster.adapters.mlflow.signature import ModelInput
 from mlmon_dagster.drift.zscore import Baseline
@@ -31,7 +32,7 @@ def predictor(tmp_path):
     model = LinearRegression().fit(frame, frame.sqft * 300)
     served = Served("house_prices", 3, "d" * 64, "house_prices", "prod", "deployment-7")
     log = PredictionLog(LogOptions(tmp_path / "predictions"), served.header(INPUTS, "local"))
-    yield Predictor(LoadedModel(model, INPUTS), Baseline(MEANS, STDS), served, log)
+    yield Predictor(LoadedModel(INPUTS, Form("frame"), None, model), Baseline(MEANS, STDS), served, log)
     log.close()
 
 

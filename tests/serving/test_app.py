@@ -155,7 +155,7 @@ def test_a_full_disk_refuses_the_prediction(client, record, predictor, monkeypat
 
 
 def test_what_nobody_expected_is_a_plain_500_told_in_the_log(client, record, predictor, monkeypatch, caplog):
-    monkeypatch.setattr(predictor.model.model, "predict", lambda _: 1 / 0)
+    monkeypatch.setattr(predictor.model.frames, "predict", lambda _: 1 / 0)
     with caplog.at_level(logging.ERROR):
         answer = client.post("/predict", json=record)
     assert (answer.status_code, answer.json()["detail"]) == (500, "the server failed; its log says why")
@@ -165,7 +165,7 @@ def test_what_nobody_expected_is_a_plain_500_told_in_the_log(client, record, pre
 def test_a_prediction_that_is_not_finite_is_not_given(client, record, predictor, monkeypatch):
     import numpy as np
 
-    monkeypatch.setattr(predictor.model.model, "predict", lambda rows: np.full(len(rows), np.nan))
+    monkeypatch.setattr(predictor.model.frames, "predict", lambda rows: np.full(len(rows), np.nan))
     assert client.post("/predict", json=record).status_code == 500
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -61,13 +62,10 @@ def test_a_taken_port_is_told_in_a_sentence(model_directory, tmp_path):
     assert f"127.0.0.1:{port} cannot be listened on: Address already in use" in error
 
 
-@pytest.mark.parametrize("file", ["profile.npz", "model.skops"])
+@pytest.mark.parametrize("file", ["profile.npz", "model.skops", "compiled/form.json"])
 def test_a_changed_or_missing_file_stops_the_start(model_directory, tmp_path, file):
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for path in model_directory.iterdir():
-        if path.name != file:
-            (copy / path.name).write_bytes(path.read_bytes())
+    copy = shutil.copytree(model_directory, tmp_path / "copy")
+    (copy / file).unlink()
     code, error = _refused(copy, tmp_path)
     assert (code, f"{file} is missing" in error) == (2, True)
 
@@ -76,10 +74,7 @@ def test_a_changed_or_missing_file_stops_the_start(model_directory, tmp_path, fi
     ("content", "message"), [(None, "no reference profile"), (b"zeros", "not a reference profile")]
 )
 def test_without_a_reference_nothing_is_scored_and_nothing_served(model_directory, tmp_path, content, message):
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for path in model_directory.iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
+    copy = shutil.copytree(model_directory, tmp_path / "copy")
     (copy / "profile.npz").unlink() if content is None else (copy / "profile.npz").write_bytes(content)
     Manifest.of(copy).write(copy)
     code, error = _refused(copy, tmp_path)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlmon_dagster.adapters.compiled.form import FOLDER, GRAPH, Form
+from mlmon_dagster.adapters.compiled.runtime import ArrayModel, CompiledModel, RowModel
 from mlmon_dagster.adapters.mlflow.canonical import make_canonical
 from mlmon_dagster.adapters.mlflow.manifest import Manifest, verify
-from mlmon_dagster.adapters.mlflow.signature import ModelInput, conform, read_inputs
+from mlmon_dagster.adapters.mlflow.signature import ModelInput, conform, matrix_of, read_inputs
 from mlmon_dagster.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -27,14 +29,22 @@ SAFE_MODULES = ("sklearn.", "numpy.", "scipy.")
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A verified model in memory."""
+    """A verified model in memory. A row gives the same prediction, to the last bit, alone and among others."""
 
-    model: Any
     inputs: tuple[ModelInput, ...]
+    form: Form
+    rows: RowModel | None
+    """For models whose inputs are numbers: float64 rows to predictions, without pandas."""
+    frames: Any = None
+    """The scikit-learn model where it takes DataFrames only."""
 
     def predict(self, frame: "pd.DataFrame") -> "np.ndarray":
         """One prediction for each row: shape (rows,). `DataError` for missing columns or another shape."""
-        return one_dimensional(self.model.predict(conform(frame, self.inputs)), len(frame))
+        if self.rows is None:
+            return one_dimensional(self.frames.predict(conform(frame, self.inputs)), len(frame))
+        matrix = matrix_of(frame, self.inputs)
+        assert matrix is not None  # noqa: S101 - all inputs are numbers, or there would be no `rows`
+        return one_dimensional(self.rows.rows(matrix), len(frame))
 
 
 def one_dimensional(predictions: Any, rows: int) -> "np.ndarray":
@@ -85,6 +95,7 @@ def write_model(directory: Path, model: Any, example: "pd.DataFrame", profile: b
     (directory / PROFILE).write_bytes(profile)
     described.model_size_bytes = None
     described.save(directory / "MLmodel")
+    _compile(directory, model, example)
     manifest = Manifest.of(directory)
     manifest.write(directory)
     return manifest
@@ -103,13 +114,45 @@ def unusual_types(model: Any) -> list[str]:
         ) from error
 
 
+def _compile(directory: Path, model: Any, example: "pd.DataFrame") -> None:
+    import pandas as pd
+
+    from mlmon_dagster.adapters.compiled.compiling import compile_model
+
+    inputs = read_inputs(directory)
+    names = [column.name for column in inputs]
+
+    def predict(matrix: "np.ndarray") -> "np.ndarray":
+        frame = pd.DataFrame(matrix, columns=names)
+        return one_dimensional(model.predict(conform(frame, inputs)), len(frame))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        form, graph = compile_model(model, predict, matrix_of(example, inputs))
+    form.write(directory, graph)
+
+
 def load_model(directory: Path, digest: str | None = None) -> LoadedModel:
     """The model in `directory`, after every file is verified against the manifest and it against `digest`.
 
-    Raises `DataError` for a changed file, `InputError` for a model without signature.
+    A compiled form is loaded without scikit-learn. Raises `DataError` for a changed file, `InputError` for a model
+    without signature.
     """
     verify(directory, digest)
-    return LoadedModel(load_skops(directory / MODEL, _recorded_types(directory)), read_inputs(directory))
+    inputs, form = read_inputs(directory), Form.read(directory)
+    if form.compiled:
+        graph = directory / FOLDER / GRAPH
+        content = graph.read_bytes() if graph.exists() else None
+        return LoadedModel(inputs, form, CompiledModel(form, len(inputs), content))
+    model = load_native(directory)
+    if form.kind == "array":
+        return LoadedModel(inputs, form, ArrayModel(model))
+    return LoadedModel(inputs, form, None, model)
+
+
+def load_native(directory: Path) -> Any:
+    """The scikit-learn model itself, of a directory that was verified."""
+    return load_skops(directory / MODEL, _recorded_types(directory))
 
 
 def load_skops(file: Path, trusted: Sequence[str]) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlmon_dagster.errors import DataError, InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 KINDS = {
@@ -52,6 +53,19 @@ def read_inputs(directory: Path) -> tuple[ModelInput, ...]:
     return tuple(
         ModelInput(column["name"], KINDS[column["type"]], not column.get("required", True)) for column in columns
     )
+
+
+NUMBERS = frozenset(("float", "integer", "boolean"))
+"""Kinds that a row of float64 holds."""
+
+
+def matrix_of(frame: "pd.DataFrame", inputs: Sequence[ModelInput]) -> "np.ndarray | None":
+    """The model's columns in its order as float64 rows, NaN where a value is missing; `None` where an input is no
+    number. `DataError` names missing columns.
+    """
+    if any(column.kind not in NUMBERS for column in inputs):
+        return None
+    return conform(frame, inputs).to_numpy("float64", na_value=float("nan"))
 
 
 def conform(frame: "pd.DataFrame", inputs: Sequence[ModelInput]) -> "pd.DataFrame":

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-from mlmon_dagster.adapters.mlflow.model_directory import load_model, write_model
+import numpy as np
+
+from mlmon_dagster.adapters.mlflow.model_directory import load_model, load_native, write_model
 
 TRAIN = """
 import sys, numpy as np, pandas as pd
@@ -33,5 +35,13 @@ def test_training_again_in_another_process_gives_the_same_digest(tmp_path):
 def test_a_loaded_model_written_again_predicts_the_same(tmp_path, frame, train):
     write_model(tmp_path / "a", train(), frame, b"p")
     loaded = load_model(tmp_path / "a")
-    write_model(tmp_path / "b", loaded.model, frame, b"p")
+    write_model(tmp_path / "b", load_native(tmp_path / "a"), frame, b"p")
     assert (load_model(tmp_path / "b").predict(frame) == loaded.predict(frame)).all()
+
+
+def test_a_compiled_model_predicts_like_the_model_itself(tmp_path, frame, train):
+    model = train()
+    write_model(tmp_path / "a", model, frame, b"p")
+    loaded = load_model(tmp_path / "a")
+    assert loaded.form.compiled
+    np.testing.assert_allclose(loaded.predict(frame), model.predict(frame), rtol=1e-12)
