@@ -5,15 +5,20 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mlmon_dagster.cli import _output as output
+from mlmon_dagster.errors import InputError
 
 if TYPE_CHECKING:
     from mlmon_dagster.adapters.pipelines import Declared
+    from mlmon_dagster.client import Client
     from mlmon_dagster.governance.gates import GateVerdict
+    from mlmon_dagster.lifecycle.desk import Desk
+    from mlmon_dagster.lifecycle.desk.answers import Recorded
     from mlmon_dagster.lifecycle.governance import Governance
     from mlmon_dagster.lifecycle.identity import Identity
     from mlmon_dagster.resources.governance import Office
@@ -34,10 +39,12 @@ def reason_option(required: bool) -> Callable[[F], F]:
 
 
 def open_office() -> "tuple[Settings, Office]":
-    """Settings of this process, and governance with its notary."""
+    """Settings of this process, and governance with its notary; for commands that no server carries out."""
+    from mlmon_dagster.cli._server import refuse_server
     from mlmon_dagster.resources.governance import open_office
     from mlmon_dagster.settings import read_settings
 
+    refuse_server()
     settings = read_settings()
     return settings, open_office(settings)
 
@@ -82,21 +89,50 @@ def actor_name(actor: str | None) -> str:
     return person(actor.strip() if actor else getpass.getuser())
 
 
-def answer(governance: "Governance", record: Any, sentence: str, *, as_json: bool, **more: Any) -> None:
-    """What a command changed, with the receipt: number and hashes of the entry that recorded it."""
-    receipt = receipt_of(governance, record.seq)
+def desk(actor: str | None = None, *, acts: bool = False) -> "Desk | Client":
+    """Where commands go: to the server that `MLMON_URL` names, else to this machine's database.
+
+    At a server the token or session says who acts, here `--as` does. Names here are taken on trust, and nothing is
+    hidden: who runs the command line can open the database too.
+    """
+    from mlmon_dagster.cli._server import server
+
+    remote = server()
+    if remote is not None:
+        if actor and acts:
+            raise InputError(
+                "at a server the token or session says who acts, not --as or MLMON_ACTOR",
+                hint="unset it, or unset MLMON_URL",
+            )
+        return remote
+    from mlmon_dagster.lifecycle.desk import Desk, Premises
+
+    settings, office = open_office()
+    pipelines = cache(lambda: declared_pipelines(settings))
+    return Desk(Premises(office.governance, pipelines, settings), actor_name(actor) if acts else "", confined=False)
+
+
+def acting(actor: str | None) -> "Desk | Client":
+    """The desk of a command that changes state."""
+    return desk(actor, acts=True)
+
+
+def told(answer: "Recorded[Any]", sentence: str, *, as_json: bool) -> None:
+    """What a command changed, with the receipt: number and hashes of the entry that recorded it; and the gate."""
+    receipt = answer.receipt
     if as_json:
-        output.document({**asdict(record), **more, "receipt": receipt})
+        body = {**asdict(answer.record), "receipt": asdict(receipt)}
+        output.document(body if answer.gate is None else {**body, "gate": gate_document(answer.gate)})
         return
     click.echo(sentence)
-    click.echo(f"receipt: entry {receipt['seq']}, hash {receipt['hash']}, leaf {receipt['leaf_hash']}")
+    click.echo(f"receipt: entry {receipt.seq}, hash {receipt.hash}, leaf {receipt.leaf_hash}")
+    if answer.gate is not None:
+        show_gate(answer.gate, answer.record.environment)
 
 
-def receipt_of(governance: "Governance", seq: int) -> dict[str, Any]:
-    """Number and hashes of an entry: who keeps it can show later that the log was rewritten."""
-    from mlmon_dagster.lifecycle.queries import receipt
-
-    return asdict(receipt(governance, seq))
+def gate_document(verdict: "GateVerdict") -> dict[str, Any]:
+    """The verdict with what it comes to."""
+    return {"open": verdict.open, "conditions": [asdict(condition) for condition in verdict.conditions]}
 
 
 def show_gate(verdict: "GateVerdict", environment: str) -> None:

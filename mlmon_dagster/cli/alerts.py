@@ -45,10 +45,7 @@ def list_(pipeline: str | None, as_json: bool) -> None:
 @click.argument("pipeline", required=False)
 @output.json_option
 def history(pipeline: str | None, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.queries import alerts
-
-    _, governance = context.open_governance()
-    _show(alerts(governance, pipeline), "Alerts", "there was no alert yet", as_json=as_json)
+    _show(context.desk().alerts.list(pipeline), "Alerts", "there was no alert yet", as_json=as_json)
 
 
 @command.command(help="Say that you look after an alert; it still closes gates.")
@@ -56,12 +53,9 @@ def history(pipeline: str | None, as_json: bool) -> None:
 @context.reason_option(required=False)
 @context.acts
 def ack(alert: str, reason: str, actor: str | None, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.alerts import acknowledge_alert
-
-    _, governance = context.open_governance()
-    who = context.actor_name(actor)
-    found = acknowledge_alert(governance, alert, actor=who, reason=reason)
-    context.answer(governance, found, f"{found.id} is acknowledged by {found.acknowledged_by}", as_json=as_json)
+    answer = context.acting(actor).alerts.acknowledge(alert, reason=reason)
+    found = answer.record
+    context.told(answer, f"{found.id} is acknowledged by {found.acknowledged_by}", as_json=as_json)
 
 
 @command.command(help="Say that what an alert told of is over.")
@@ -69,18 +63,12 @@ def ack(alert: str, reason: str, actor: str | None, as_json: bool) -> None:
 @context.reason_option(required=True)
 @context.acts
 def resolve(alert: str, reason: str, actor: str | None, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.alerts import resolve_alert
-
-    _, governance = context.open_governance()
-    found = resolve_alert(governance, alert, actor=context.actor_name(actor), reason=reason)
-    context.answer(governance, found, f"{found.id} is resolved by {found.resolved_by}", as_json=as_json)
+    answer = context.acting(actor).alerts.resolve(alert, reason=reason)
+    context.told(answer, f"{answer.record.id} is resolved by {answer.record.resolved_by}", as_json=as_json)
 
 
 def _list(pipeline: str | None, *, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.queries import open_alerts
-
-    _, governance = context.open_governance()
-    _show(open_alerts(governance, pipeline), "Open alerts", "no alert is open", as_json=as_json)
+    _show(context.desk().alerts.list(pipeline, state="active"), "Open alerts", "no alert is open", as_json=as_json)
 
 
 def _show(found: "Sequence[Alert]", title: str, empty: str, *, as_json: bool) -> None:

@@ -37,11 +37,7 @@ def command() -> None:
 @click.option("--actor", help="Only what this person or machine did.")
 @output.json_option
 def list_(pipeline: str | None, limit: int, action: str | None, actor: str | None, as_json: bool) -> None:
-    _, governance = context.open_governance()
-    where = {"pipeline": pipeline, "action": action, "actor": actor}
-    chosen: dict[str, Any] = {name: value for name, value in where.items() if value is not None}
-    with governance.ledger.read() as reading:
-        lines = reading.entries(newest=limit, **chosen)
+    lines = context.desk().audit.list(pipeline, action, actor, newest=limit)
     if as_json:
         output.document([_document(line) for line in lines])
         return
@@ -53,6 +49,8 @@ def list_(pipeline: str | None, limit: int, action: str | None, actor: str | Non
 @click.option("--key", "keys", multiple=True, metavar="KEY", help="Trust checkpoints signed by this verifier key only.")
 @output.json_option
 def verify(file: Path | None, keys: tuple[str, ...], as_json: bool) -> None:
+    from mlmon_dagster.client import Client
+    from mlmon_dagster.errors import TamperedError
     from mlmon_dagster.governance.audit import verify as verify_lines
     from mlmon_dagster.governance.checkpoints import key as parse
     from mlmon_dagster.lifecycle.checkpoints import verify_checkpoints
@@ -61,6 +59,12 @@ def verify(file: Path | None, keys: tuple[str, ...], as_json: bool) -> None:
         length, last = verify_lines(_read(file))
         body = {"entries": length, "hash": last}
         said = f"{length} entries, unbroken; the last hash is {last}"
+    elif isinstance(desk := context.desk(), Client):
+        seen = desk.audit.verify()
+        if not seen.valid:
+            raise TamperedError(seen.message, seq=seen.seq or 1)
+        body = {"entries": seen.entries, "hash": seen.hash}
+        said = f"the server says: {seen.entries} entries, unbroken; the last hash is {seen.hash}"
     else:
         _, office = context.open_office()
         office.governance.ledger.verify()

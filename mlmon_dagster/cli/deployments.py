@@ -8,9 +8,7 @@ from mlmon_dagster.cli import _context as context
 from mlmon_dagster.cli import _output as output
 
 if TYPE_CHECKING:
-    from mlmon_dagster.adapters.pipelines import Declared
     from mlmon_dagster.governance.deployments import Deployment
-    from mlmon_dagster.settings import Settings
 
 HELP = """Show the version that is live in each environment, where it serves, and how it is.
 
@@ -32,14 +30,9 @@ COLUMNS = ("pipeline", "environment", "version", "strategy", "state", "health", 
 def command(pipeline: str | None, everything: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from mlmon_dagster.lifecycle import queries
-
-    settings, governance = context.open_governance()
-    if pipeline is not None:
-        context.declared_pipeline(settings, pipeline)
-    found = (queries.deployments if everything else queries.live_deployments)(governance, pipeline)
-    declared = context.declared_pipelines(settings)
-    health = {one.id: _health(settings, declared, one) for one in found if one.state == "live"}
+    desk = context.desk()
+    found = desk.deployments.list(pipeline, state=None if everything else "live")
+    health = {one.id: desk.deployments.health(one.id) for one in found if one.state == "live"}
     if as_json:
         output.document([{**asdict(one), "health": health.get(one.id)} for one in found])
         return
@@ -50,21 +43,3 @@ def _row(one: "Deployment", health: dict[str, str]) -> list[Any]:
     state = health.get(one.id, "")
     moment = f"{one.started_at:%Y-%m-%d %H:%M}"
     return [one.pipeline, one.environment, one.version, one.strategy, one.state, state, one.address, one.id, moment]
-
-
-def _health(settings: "Settings", pipelines: "dict[str, Declared]", one: "Deployment") -> str:
-    """What the target says of a live deployment; a target that serves something else is told."""
-    from mlmon_dagster.errors import MlmonError
-
-    try:
-        target = pipelines[one.pipeline].pipeline.stages.model_deployment.environments[one.environment].target
-        serving = target.live(one.pipeline, one.environment, settings)
-    except KeyError:
-        return "no longer declared"
-    except MlmonError as error:
-        return f"unknown: {error.message}"
-    if serving is None:
-        return "nothing serves"
-    if serving.deployment != one.id:
-        return f"serves {serving.deployment}"
-    return str(serving.status)

@@ -18,10 +18,6 @@ Example:
 @context.reason_option(required=False)
 @context.acts
 def command(pipeline: str, stage: str, reason: str, actor: str | None, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.locks import set_lock
-
-    settings, governance = context.open_governance()
-    declared = context.declared_pipeline(settings, pipeline)
-    lock = set_lock(governance, declared.pipeline, stage, actor=context.actor_name(actor), reason=reason)
-    sentence = f"{lock.id} is locked by {lock.set_by} as declared in {lock.digest[:12]}"
-    context.answer(governance, lock, sentence, as_json=as_json)
+    answer = context.acting(actor).pipelines.lock(pipeline, stage, reason=reason)
+    lock = answer.record
+    context.told(answer, f"{lock.id} is locked by {lock.set_by} as declared in {lock.digest[:12]}", as_json=as_json)

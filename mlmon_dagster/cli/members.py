@@ -31,10 +31,7 @@ def command() -> None:
 @command.command("list", help="Who holds which role in which project.")
 @output.json_option
 def list_(as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.queries import members
-
-    _, governance = context.open_governance()
-    found = members(governance)
+    found = context.desk().members.list()
     if as_json:
         output.document([asdict(member) for member in found])
         return
@@ -49,11 +46,10 @@ def list_(as_json: bool) -> None:
 @PROJECT
 @context.acts
 def grant(name: str, role: str, project: str, actor: str | None, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.members import grant_role, spoken
+    from mlmon_dagster.lifecycle.members import spoken
 
-    _, governance = context.open_governance()
-    member = grant_role(governance, name, role, actor=context.actor_name(actor), project=project)
-    context.answer(governance, member, f"{name} holds the role {role} in {spoken(project)}", as_json=as_json)
+    answer = context.acting(actor).members.grant(name, role, project=project)
+    context.told(answer, f"{name} holds the role {role} in {spoken(project)}", as_json=as_json)
 
 
 @command.command(help="Take a ROLE from NAME.")
@@ -62,9 +58,7 @@ def grant(name: str, role: str, project: str, actor: str | None, as_json: bool) 
 @PROJECT
 @context.acts
 def revoke(name: str, role: str, project: str, actor: str | None, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.members import revoke_role, spoken
+    from mlmon_dagster.lifecycle.members import spoken
 
-    _, governance = context.open_governance()
-    member = revoke_role(governance, name, role, actor=context.actor_name(actor), project=project)
-    sentence = f"{name} no longer holds the role {role} in {spoken(project)}"
-    context.answer(governance, member, sentence, as_json=as_json)
+    answer = context.acting(actor).members.revoke(name, role, project=project)
+    context.told(answer, f"{name} no longer holds the role {role} in {spoken(project)}", as_json=as_json)

@@ -27,18 +27,7 @@ promotion that is pending.
 def command(
     pipeline: str, environment: str, version: int | None, reason: str, actor: str | None, as_json: bool
 ) -> None:
-    from dataclasses import asdict
-
-    from mlmon_dagster.lifecycle.promotions import request_promotion
-    from mlmon_dagster.lifecycle.queries import gate_verdict
-
-    settings, governance = context.open_governance()
-    declared = context.declared_pipeline(settings, pipeline)
-    who = context.actor_name(actor)
-    asked = request_promotion(governance, declared, environment, version, actor=who, reason=reason)
-    verdict = gate_verdict(governance, declared, asked)
+    answer = context.acting(actor).promotions.request(pipeline, environment, version, reason=reason)
+    asked = answer.record
     sentence = f"{asked.id}: version {asked.version} of {pipeline} to {environment}, requested by {asked.requester}"
-    gate = {"open": verdict.open, "conditions": [asdict(condition) for condition in verdict.conditions]}
-    context.answer(governance, asked, sentence, as_json=as_json, gate=gate)
-    if not as_json:
-        context.show_gate(verdict, environment)
+    context.told(answer, sentence, as_json=as_json)

@@ -17,8 +17,5 @@ Example:
 @context.reason_option(required=True)
 @context.acts
 def command(promotion: str, reason: str, actor: str | None, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.promotions import reject
-
-    _, governance = context.open_governance()
-    asked = reject(governance, promotion, actor=context.actor_name(actor), reason=reason)
-    context.answer(governance, asked, f"{asked.id} is rejected", as_json=as_json)
+    answer = context.acting(actor).promotions.reject(promotion, reason=reason)
+    context.told(answer, f"{answer.record.id} is rejected", as_json=as_json)

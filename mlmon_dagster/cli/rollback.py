@@ -25,21 +25,10 @@ The version that is live goes on serving until the other one does.
 def command(
     pipeline: str, environment: str, version: int | None, reason: str, actor: str | None, as_json: bool
 ) -> None:
-    from mlmon_dagster.lifecycle.queries import live_deployment
-    from mlmon_dagster.lifecycle.rollbacks import roll_back
-
-    settings, governance = context.open_governance()
-    declared = context.declared_pipeline(settings, pipeline)
-    before = live_deployment(governance, pipeline, environment)
-    back = roll_back(
-        governance,
-        declared.pipeline,
-        environment,
-        settings=settings,
-        reason=reason,
-        version=version,
-        actor=context.actor_name(actor),
-    )
-    same = before is not None and before.id == back.id
+    desk = context.acting(actor)
+    before = desk.deployments.list(pipeline, environment, "live")
+    answer = desk.deployments.roll_back(pipeline, environment, version, reason=reason)
+    back = answer.record
+    same = back.id in [one.id for one in before]
     sentence = f"version {back.version} of {pipeline} {'is' if same else 'is again'} live in {environment} ({back.id})"
-    context.answer(governance, back, sentence + (": nothing to do" if same else ""), as_json=as_json)
+    context.told(answer, sentence + (": nothing to do" if same else ""), as_json=as_json)

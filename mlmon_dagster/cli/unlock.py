@@ -20,9 +20,5 @@ A stage that the pipeline declares as locked must be locked again before staging
 @context.reason_option(required=True)
 @context.acts
 def command(pipeline: str, stage: str, reason: str, actor: str | None, as_json: bool) -> None:
-    from mlmon_dagster.lifecycle.locks import release_lock
-
-    settings, governance = context.open_governance()
-    declared = context.declared_pipeline(settings, pipeline)
-    lock = release_lock(governance, declared.pipeline, stage, actor=context.actor_name(actor), reason=reason)
-    context.answer(governance, lock, f"{lock.id} is unlocked", as_json=as_json)
+    answer = context.acting(actor).pipelines.unlock(pipeline, stage, reason=reason)
+    context.told(answer, f"{answer.record.id} is unlocked", as_json=as_json)

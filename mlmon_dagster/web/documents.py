@@ -9,7 +9,8 @@ from pydantic import BaseModel, create_model
 from mlmon_dagster.governance.access import Caller
 from mlmon_dagster.governance.gates import Condition, GateVerdict
 from mlmon_dagster.lifecycle.desk import Desk
-from mlmon_dagster.lifecycle.desk.answers import Receipt, Recorded
+from mlmon_dagster.lifecycle.desk.answers import Recorded
+from mlmon_dagster.lifecycle.queries import Receipt
 from mlmon_dagster.web.state import Web
 
 

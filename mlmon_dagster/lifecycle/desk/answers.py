@@ -4,17 +4,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mlmon_dagster.governance.gates import GateVerdict
+from mlmon_dagster.lifecycle.queries import Receipt
 
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """Number and hashes of the entry that recorded something: who keeps it can show that the log was not rewritten."""
-
-    seq: int
-    hash: str
-    leaf: str
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.governance.gates import GateVerdict
 from mlmon_dagster.governance.roles import ANYWHERE, Actor, permit
-from mlmon_dagster.lifecycle.desk.answers import Receipt, Recorded
+from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.governance import Declaration, Governance, known_actor
+from mlmon_dagster.lifecycle.queries import receipt
 from mlmon_dagster.plugins import unknown
 
 R = TypeVar("R")
@@ -84,9 +85,7 @@ class Standing:
 
     def recorded(self, record: R, gate: GateVerdict | None = None) -> Recorded[R]:
         """The record with the receipt of the entry that changed it last."""
-        with self.governance.ledger.read() as reading:
-            line = reading.line(record.seq)  # type: ignore[attr-defined]
-        return Recorded(record, Receipt(line.seq, line.hash, line.leaf), gate)
+        return Recorded(record, receipt(self.governance, record.seq), gate)  # type: ignore[attr-defined]
 
 
 def having(**where: Any) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""Alerts at a server."""
+
+from dataclasses import dataclass
+
+from mlmon_dagster.client.connection import Connection
+from mlmon_dagster.governance.alerts import Alert
+from mlmon_dagster.lifecycle.desk.answers import Recorded
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """See `lifecycle.desk.alerts.Alerts`."""
+
+    _at: Connection
+
+    def list(
+        self, pipeline: str | None = None, environment: str | None = None, state: str | None = None
+    ) -> tuple[Alert, ...]:
+        """Alerts, oldest first; the state `active` stands for those that close gates."""
+        return self._at.items(Alert, "/api/alerts", pipeline=pipeline, environment=environment, state=state)
+
+    def get(self, id: str) -> Alert:
+        """One alert."""
+        return self._at.one(Alert, f"/api/alerts/{id}")
+
+    def acknowledge(self, id: str, *, reason: str = "") -> Recorded[Alert]:
+        """Somebody looks after it."""
+        return self._at.change(Alert, f"/api/alerts/{id}/acknowledge", {"reason": reason})
+
+    def resolve(self, id: str, *, reason: str) -> Recorded[Alert]:
+        """What it told of is over."""
+        return self._at.change(Alert, f"/api/alerts/{id}/resolve", {"reason": reason})
