@@ -1,7 +1,12 @@
 """Model operations for Dagster: one YAML file, eight stages as assets, governed promotions."""
 
+import os
 from importlib import import_module
 from typing import Any
+
+from mlmon_dagster.processor import spare_avx512
+
+spare_avx512(os.environ)  # before anything imports numpy
 
 __version__ = "0.1.0"
 

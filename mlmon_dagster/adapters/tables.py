@@ -1,16 +1,14 @@
-"""Files of rows as Arrow tables, and Arrow tables as the columns that drift methods see."""
+"""Files of rows as Arrow tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from glob import has_magic
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlmon_dagster.errors import DataError, MissingError
 
 if TYPE_CHECKING:
     import pyarrow
-
-    from mlmon_dagster.drift.column import Column
 
 ENDINGS = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 """Names of files that hold rows; others (markers, logs) of a folder are passed over."""
@@ -35,13 +33,6 @@ def read_table(path: str | Path, types: Mapping[str, str] | None = None) -> "pya
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
         raise DataError(f"[SCHEMA] the files of {path} do not have the same columns: {error}") from error
-
-
-def columns_of(table: "pyarrow.Table", names: Sequence[str] | None = None) -> "dict[str, Column]":
-    """Columns by name: numbers, booleans, moments, and text as categories; `DataError` for anything else."""
-    from mlmon_dagster.drift.column import Column
-
-    return {name: Column.of(name, *_array(name, table[name])) for name in (names or table.column_names)}
 
 
 def _files(path: Path) -> list[Path]:
@@ -134,26 +125,3 @@ def _code(error: Exception) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:300]
-
-
-def _array(name: str, chunked: "pyarrow.ChunkedArray") -> tuple[Any, Any]:
-    """The column as numpy sees it best, and its kind where the type alone tells."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = chunked.type.value_type if pa.types.is_dictionary(chunked.type) else chunked.type
-    if pa.types.is_null(kind):
-        return [None] * len(chunked), None
-    if pa.types.is_boolean(kind):
-        return chunked.to_pylist(), "boolean"
-    if pa.types.is_temporal(kind) and not pa.types.is_time(kind) and not pa.types.is_duration(kind):
-        return chunked.cast(pa.timestamp("ns")).to_numpy(), "datetime"
-    if pa.types.is_decimal(kind):
-        return chunked.cast(pa.float64()).to_numpy(), "numeric"
-    if pa.types.is_integer(kind):
-        return (chunked.to_pylist() if chunked.null_count else chunked.to_numpy()), "numeric"
-    if pa.types.is_floating(kind):
-        return chunked.to_numpy(), "numeric"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return pc.cast(chunked, pa.string()).to_pylist(), "categorical"
-    raise DataError(f"column {name!r} has the type {kind}, expected numbers, booleans, moments or text")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
-from mlmon_dagster.adapters.tables import columns_of
 from mlmon_dagster.assets.labels import performance_check
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.frames import columns_of
 from mlmon_dagster.drift.monitor import Drift, Monitor, judge, verdict_of
 from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile

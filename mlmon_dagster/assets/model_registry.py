@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlmon_dagster.adapters.tables import columns_of
 from mlmon_dagster.assets import callables
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.reference import read_reference
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.frames import columns_of
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError
 from mlmon_dagster.governance.roles import MACHINE

@@ -79,7 +79,7 @@ def _compare(
     as_json: bool,
 ) -> int:
     from mlmon_dagster.adapters.inputs import STDIN, read_input
-    from mlmon_dagster.adapters.tables import columns_of
+    from mlmon_dagster.drift.frames import columns_of
     from mlmon_dagster.drift.monitor import judge, verdict_of
     from mlmon_dagster.drift.profile import Profile
 

@@ -1,16 +1,18 @@
 """What is kept of a column on a grid: whole numbers for each bin that add up, and how to make and to add them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
 
 import numpy as np
 
-from mlmon_dagster.drift.column import BLOCK, Column
-from mlmon_dagster.drift.grid import LIMIT, Grid
-from mlmon_dagster.drift.search import Array, at_most
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.fixed_point import LIMB, carried, sums
+from mlmon_dagster.drift.grid import Grid
+from mlmon_dagster.drift.search import Array
 from mlmon_dagster.errors import DataError
 
-LIMB = 24
-"""Sums are kept as two whole numbers: high * 2**24 + low."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,29 +62,57 @@ def binned(column: Column, grid: Grid) -> Column:
                 hint="profile both with the grid of one reference: mlmon profile build --like REFERENCE",
             )
         return column
-    for kept, on_it in column.kept:
-        if kept is grid:
-            return on_it
-    on_it = _counted(column, grid)
-    column.kept.append((grid, on_it))
-    return on_it
+    return _kept(column, grid, _counted)
+
+
+def ends_on(column: Column, grid: Grid) -> Array:
+    """How many present rows are at or below each edge of a grid, from 0 for none to all (int64)."""
+    return binned(column, grid).ends if column.bins is not None else _kept(column, grid, _ends)
+
+
+def is_whole(column: Column, grid: Grid) -> bool:
+    """Whether no value lies between two whole numbers; it matters only where the grid's edges are whole."""
+    if column.bins is not None:
+        return column.bins.whole
+    values = column.ascending
+    return grid.edges.dtype.kind == "f" or values.dtype.kind != "f" or bool((np.floor(values) == values).all())
+
+
+def _kept(column: Column, grid: Grid, made: "Callable[[Column, Grid], T]") -> "T":
+    """What was made of the column on the grid before, so that all methods count it once."""
+    for on, by, kept in column.kept:
+        if on is grid and by is made:
+            return cast("T", kept)
+    fresh = made(column, grid)
+    column.kept.append((grid, made, fresh))
+    return fresh
+
+
+def _ends(column: Column, grid: Grid) -> Array:
+    return np.concatenate([[0], column.at_most(grid.edges), [column.present]])
 
 
 def _counted(column: Column, grid: Grid) -> Column:
-    values, weights = column.ascending, column.weights
-    places = np.concatenate([[0], at_most(column.ascending, grid.edges), [len(values)]])
-    rows = np.diff(places) if weights is None else np.diff(column.ends[places])
-    sums, squares, clipped = _sums(values, weights, places, grid)
-    total = int(sums[0].sum()) * 2**LIMB + int(sums[1].sum())
+    values = column.ascending
+    ends = ends_on(column, grid)
+    places = ends if column.weights is None else np.searchsorted(column.ends, ends)
+    found = sums(values, column.weights, places, grid)
     low, high = (values[0].item() + 0, values[-1].item() + 0) if len(values) else (None, None)
-    whole = grid.edges.dtype.kind == "f" or values.dtype.kind != "f" or bool((np.floor(values) == values).all())
-    bins = Bins(grid, sums, total, squares, column.present, low, high, clipped, whole)
-    return replace(column, ascending=upper_ends(grid), weights=rows, bins=bins, kept=[])
+    bins = Bins(
+        grid, found.by_bin, found.total, found.square_total, column.present, low, high, found.clipped,
+        is_whole(column, grid),
+    )  # fmt: skip
+    return replace(column, ascending=upper_ends(grid), weights=np.diff(ends), bins=bins, kept=[])
+
+
+def grid_of(reference: Column, window: Column) -> Grid:
+    """The grid that two columns are compared on: the reference's, unless only the window is known in bins."""
+    return window.grid if reference.exact and not window.exact else reference.grid
 
 
 def on_one_grid(reference: Column, window: Column) -> tuple[Column, Column]:
-    """Both in bins: those of the reference, unless only the window is known in bins."""
-    grid = window.grid if reference.exact and not window.exact else reference.grid
+    """Both in bins."""
+    grid = grid_of(reference, window)
     return binned(reference, grid), binned(window, grid)
 
 
@@ -103,7 +133,7 @@ def merged(one: Column, two: Column) -> Column:
     highs = [bins.high for bins in (first, second) if bins.high is not None]
     bins = Bins(
         first.grid,
-        _carried(first.sums + second.sums),
+        carried(first.sums + second.sums),
         first.total + second.total,
         first.square_total + second.square_total,
         first.rows + second.rows,
@@ -129,62 +159,3 @@ def added_squares(one: Column, two: Column) -> int | None:
     if one.squares is None and two.squares is None:
         return None
     return sum(column.present if column.squares is None else column.squares for column in (one, two))
-
-
-def _sums(values: Array, weights: Array | None, places: Array, grid: Grid) -> tuple[Array, int, int]:
-    """Each bin's sum, the sum of squares, and how many rows were clipped; exact whole numbers throughout.
-
-    A float64 holds whole numbers up to 2**53, so sums of a block in units of at most 2**31 are exact, in any order.
-    """
-    sums = np.zeros((2, len(places) - 1), dtype=np.int64)
-    squares = clipped = 0
-    for start in range(0, len(values), BLOCK):
-        stop = min(start + BLOCK, len(values))
-        units = grid.fixed(values[start:stop])
-        if max(-units[0], units[-1]) >= LIMIT:
-            outside = np.abs(units) >= LIMIT
-            clipped += int(outside.sum() if weights is None else weights[start:stop][outside].sum())
-        first, last = np.searchsorted(places, (start, stop - 1), side="right") - 1
-        bins = np.arange(first, last + 1)
-        begins = np.maximum(places[bins], start) - start
-        filled = np.concatenate([begins[1:], [stop - start]]) > begins
-        if weights is None:
-            squares += _add(sums, bins[filled], begins[filled], units)
-        else:
-            squares += _add_weighted(sums, bins[filled], begins[filled], units, weights[start:stop])
-    return _carried(sums), squares, clipped
-
-
-def _add(sums: Array, bins: Array, begins: Array, units: Array) -> int:
-    """Adds a block's units to the bins they begin at; gives the sum of their squares."""
-    if max(-units[0], units[-1]) <= 2.0**31:
-        sums[1, bins] += np.add.reduceat(units, begins).astype(np.int64)
-        return _squares(units, 2)
-    high = np.floor(units * 2.0**-LIMB)
-    sums[0, bins] += np.add.reduceat(high, begins).astype(np.int64)
-    sums[1, bins] += np.add.reduceat(units - high * 2.0**LIMB, begins).astype(np.int64)
-    return _squares(units, 4)
-
-
-def _squares(units: Array, limbs: int) -> int:
-    """Sum of the squares of whole numbers, in limbs of 16 bits whose products' sums float64 holds exactly."""
-    parts = []
-    for _ in range(limbs - 1):
-        rest = np.floor(units * 2.0**-16)
-        parts.append(units - rest * 2.0**16)
-        units = rest
-    parts.append(units)
-    return sum(int(np.dot(a, b)) << 16 * (i + j) for i, a in enumerate(parts) for j, b in enumerate(parts))
-
-
-def _add_weighted(sums: Array, bins: Array, begins: Array, units: Array, weights: Array) -> int:
-    whole, heavy = units.astype(np.int64).astype(object), weights.astype(object)
-    weighed = np.add.reduceat(whole * heavy, begins)
-    sums[0, bins] += np.array([int(value) >> LIMB for value in weighed], dtype=np.int64)
-    sums[1, bins] += np.array([int(value) & (1 << LIMB) - 1 for value in weighed], dtype=np.int64)
-    return int(np.dot(whole * heavy, whole))
-
-
-def _carried(sums: Array) -> Array:
-    """The same sums with a low part within 2**24, so that equal sums have equal bytes."""
-    return np.stack([sums[0] + (sums[1] >> LIMB), sums[1] & ((1 << LIMB) - 1)])

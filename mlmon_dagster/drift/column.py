@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Array", "Column", "Kind"]
 
-BLOCK = 1 << 16
+BLOCK = 1 << 13
 """Rows worked on at a time: they fit the processor's cache."""
 
 
@@ -48,8 +48,8 @@ class Column:
     """The type the values came in."""
     bins: "Bins | None" = field(default=None, repr=False)
     """Where only bins are known: the grid and what was summed on it."""
-    kept: "list[tuple[Grid, Column]]" = field(default_factory=list, repr=False)
-    """The same column in the bins of grids it was compared on, so that it is counted once for all methods."""
+    kept: list[tuple[object, object, object]] = field(default_factory=list, repr=False)
+    """What was counted of the column on the grids it was compared on, so that it is counted once for all methods."""
 
     @cached_property
     def present(self) -> int:
@@ -186,14 +186,15 @@ class Column:
         return cls(name, kind, found[order], rows[order], missing, dtype=dtype)
 
 
-def offsets(values: Array, origin: Any) -> Array:
+def offsets(values: Array, origin: Any, into: Array | None = None) -> Array:
     """Distances of ascending values from an origin as float64: exact for whole numbers that float64 cannot hold."""
+    away = np.empty(len(values)) if into is None else into
     if values.dtype.kind in "iu" and isinstance(origin, int) and len(values):
         limits = np.iinfo(np.int64)
         if limits.min <= int(values[0]) - origin and int(values[-1]) - origin <= limits.max:
-            away = values.astype(np.uint64) - np.uint64(origin % 2**64)
-            return np.asarray(away.view(np.int64).astype(np.float64))
-    return np.asarray(values.astype(np.float64) - float(origin))
+            np.copyto(away, (values.astype(np.uint64) - np.uint64(origin % 2**64)).view(np.int64))
+            return away
+    return np.asarray(np.subtract(values, float(origin), out=away, dtype=np.float64))
 
 
 def origin_of(ascending: Array) -> Any:

@@ -63,13 +63,15 @@ class Grid:
         inner = previous(self.edges[1:]) == self.edges[:-1]
         return np.concatenate([[False], inner, [False]])
 
-    def fixed(self, values: Array) -> Array:
-        """Values in units: whole numbers as float64, within LIMIT."""
-        units = offsets(values, self.origin)
-        units *= 2.0**self.exponent
-        units += 0.5
+    def fixed(self, values: Array, into: Array | None = None) -> Array:
+        """Ascending values in units: whole numbers as float64, within LIMIT."""
+        units = offsets(values, self.origin, into)
+        np.multiply(units, 2.0**self.exponent, out=units)
+        np.add(units, 0.5, out=units)
         np.floor(units, out=units)
-        return np.asarray(np.clip(units, -LIMIT, LIMIT, out=units))
+        if len(units) and max(-units[0], units[-1]) > LIMIT:
+            np.clip(units, -LIMIT, LIMIT, out=units)
+        return units
 
     def same(self, other: "Grid") -> bool:
         """Whether counts on both may be added."""

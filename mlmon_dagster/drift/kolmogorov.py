@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlmon_dagster.drift.bins import on_one_grid
+from mlmon_dagster.drift.bins import ends_on, grid_of, is_whole
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.search import Array
 
@@ -68,19 +68,19 @@ def _value_by_value(reference: Column, window: Column, left: Array, right: Array
 
 def _bounds(reference: Column, window: Column) -> tuple[int, int]:
     """Both from the counts in the bins; a bin that holds a single value adds nothing to what its ends tell."""
-    one, two = on_one_grid(reference, window)
-    n, m = one.present, two.present
-    before, after = wide(one.ends, n * m) * m, wide(two.ends, n * m) * n
+    grid = grid_of(reference, window)
+    n, m = reference.present, window.present
+    before, after = wide(ends_on(reference, grid), n * m) * m, wide(ends_on(window, grid), n * m) * n
     low = int(np.abs(before - after).max())
     most = _most(before[:-1], before[1:], after[:-1], after[1:])
-    return low, max(low, int(most[unsure(one, two)].max(initial=0)))
+    return low, max(low, int(most[unsure(reference, window)].max(initial=0)))
 
 
-def unsure(one: Column, two: Column) -> Array:
-    """Which bins of a grid may hold more than one value."""
-    assert one.bins is not None and two.bins is not None  # noqa: S101, PT018 - both are on one grid
-    points = one.bins.grid.points
-    return ~points if one.bins.whole and two.bins.whole else np.ones(len(points), dtype=bool)
+def unsure(reference: Column, window: Column) -> Array:
+    """Which bins of the grid that both are compared on may hold more than one value."""
+    grid = grid_of(reference, window)
+    whole = is_whole(reference, grid) and is_whole(window, grid)
+    return ~grid.points if whole else np.ones(len(grid.points), dtype=bool)
 
 
 def wide(counts: Array, largest: int) -> Array:

@@ -81,7 +81,7 @@ def counts(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
     """
     if not reference.ordered:
         return _category_counts(reference, window)
-    if not (reference.exact and window.exact):
+    if not window.exact:
         reference, window = on_one_grid(reference, window)
     edges = np.unique(quantiles(reference, np.arange(1, bins) / bins))
     return tuple(  # type: ignore[return-value]

@@ -120,12 +120,17 @@ def _missing(values: list[Any], types: "Counter[type]") -> Array:
     """Where a row is None, NaN, NaT or pandas' NA."""
     none = np.fromiter(map(is_, values, repeat(None)), dtype=bool, count=len(values))
     if any(issubclass(one, float | np.floating) or one.__name__ in ("NAType", "NaTType") for one in types):
-        none |= np.fromiter(map(_unequal, values), dtype=bool, count=len(values))
+        none |= np.fromiter(map(is_missing, values), dtype=bool, count=len(values))
     return none
 
 
-def _unequal(value: Any) -> bool:
-    return type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float | np.floating) and value != value)
+def is_missing(value: Any) -> bool:
+    """Whether a Python object stands for no value: None, NaN, NaT or pandas' NA."""
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float | np.floating) and value != value)
+    )
 
 
 def _empty(values: list[Any], types: "Counter[type]") -> set[type]:

@@ -1,15 +1,18 @@
 """The summary of a reference that later windows are compared with: counts and sums in bins, and no rows."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from mlmon_dagster import plugins
 from mlmon_dagster.drift.archive import read_archive, write_archive
 from mlmon_dagster.drift.bins import added_squares, binned, merged
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.method import named
+from mlmon_dagster.drift.frames import columns_of
+from mlmon_dagster.drift.method import Measure, named
 from mlmon_dagster.errors import DataError
 
 EXACT = 10_000
@@ -29,12 +32,17 @@ class Profile:
     rows: int
 
     @classmethod
-    def of(cls, columns: Mapping[str, Column], *, exact: bool = False) -> "Profile":
-        """The profile of these columns, which must be equally long; an empty reference is an error.
+    def of(cls, data: Any, *, exact: bool = False) -> "Profile":
+        """The profile of a table (pandas, polars, Arrow) or of named columns or arrays; an empty one is an error.
 
         Columns with more than 10,000 distinct values are kept in bins (or by their most frequent categories), unless
         `exact` asks for every value.
+
+        >>> profile = Profile.of({"price": [1.0, 2.0, 4.0], "city": ["Ulm", "Bonn", "Ulm"]})
+        >>> profile.rows, profile.exact, list(profile.columns)
+        (3, True, ['price', 'city'])
         """
+        columns = columns_of(data)
         rows = {column.rows for column in columns.values()}
         if len(rows) > 1:
             raise DataError(f"the reference's columns have different lengths: {sorted(rows)}")
@@ -43,6 +51,22 @@ class Profile:
                 "the reference is empty", hint="nothing can be compared with it: choose a period that has rows"
             )
         return cls({name: one if exact else compact(one) for name, one in columns.items()}, rows.pop())
+
+    def compare(self, window: Any, methods: Sequence[str] | None = None) -> dict[str, dict[str, Measure]]:
+        """How far a window has drifted: for each of the profile's columns, each method's measure.
+
+        `window` is a table or named columns like the reference; `methods` are names, by default all that measure the
+        column's kind. A column of which either side has no present value has only `missing`. `DataError` for a column
+        that the window lacks, or that is of another kind there.
+
+        >>> profile = Profile.of({"price": [1.0, 2.0, 3.0, 4.0], "city": ["Ulm", "Bonn", "Ulm", "Bonn"]})
+        >>> drift = profile.compare({"price": [3.0, 4.0, 5.0, 6.0], "city": ["Ulm", "Ulm", "Ulm", "Köln"]})
+        >>> drift["price"]["ks"].value, drift["price"]["ks"].certainty, drift["city"]["new_categories"].value
+        (0.5, 'exact', 0.25)
+        """
+        chosen = {name: plugins.parse("method", name) for name in methods or _methods()}
+        columns = columns_of(window, list(self.columns))
+        return {name: _compared(one, columns[name], chosen) for name, one in self.columns.items()}
 
     @property
     def exact(self) -> bool:
@@ -54,11 +78,12 @@ class Profile:
         """SHA-256 of its bytes."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
-    def counted(self, columns: Mapping[str, Column]) -> "Profile":
-        """These columns on this profile's grids and categories: what can be added to others made like it.
+    def counted(self, data: Any) -> "Profile":
+        """These rows on this profile's grids and categories: what can be added to others made like it.
 
         `DataError` for a column that is not there or has another kind.
         """
+        columns = columns_of(data)
         return Profile({name: like(one, columns.get(name)) for name, one in self.columns.items()}, _rows(columns))
 
     def merge(self, other: "Profile") -> "Profile":
@@ -145,6 +170,23 @@ def add(one: Column, two: Column) -> Column:
         squares=added_squares(one, two),
         kept=[],
     )
+
+
+def _methods() -> tuple[str, ...]:
+    return tuple(name for name in plugins.names("method") if name != "auto")
+
+
+def _compared(reference: Column, window: Column, methods: Mapping[str, Any]) -> dict[str, Measure]:
+    if reference.kind != window.kind and window.present:
+        raise DataError(f"{reference.name} is {window.kind} in the window and {reference.kind} in the reference")
+    if not window.rows:
+        return {}
+    there = reference.present and window.present
+    return {
+        name: method.measure(reference, window)
+        for name, method in methods.items()
+        if reference.kind in type(method).kinds and (there or name == "missing")
+    }
 
 
 def _distinct(column: Column) -> Column:

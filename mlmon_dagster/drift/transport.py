@@ -1,6 +1,6 @@
 """The Wasserstein distance of two columns: exact from values, between two bounds from bins."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,74 +10,107 @@ from mlmon_dagster.drift.column import BLOCK, Column, offsets, origin_of
 from mlmon_dagster.drift.kolmogorov import unsure
 from mlmon_dagster.drift.search import Array
 
-
-def area(reference: Column, window: Column, between: "tuple[Any, Any] | None" = None) -> tuple[float, float, float]:
-    """The area between the two cumulative shares, in the values' unit: the value, its lower and its upper bound.
-
-    With `between`, two of the reference's quantiles, only the area from one to the other.
-    """
-    if reference.exact and window.exact:
-        if between is not None:
-            reference, window = _clipped(reference, *between), _clipped(window, *between)
-        value = _by_values(reference, window) if _few(reference, window) else _by_quantiles(reference, window)
-        return value, value, value
-    return _bounds(reference, window, between)
+Between = tuple[Any, Any] | None
+"""Two of the reference's quantiles, from one to the other of which the area is measured."""
 
 
-def _clipped(column: Column, low: Any, high: Any) -> Column:
-    """The column with every value beyond two limits moved to the nearer one."""
-    kind = np.result_type(column.ascending, np.asarray([low, high]))
-    return replace(column, ascending=np.clip(column.ascending.astype(kind), low, high), kept=[])
+def area(reference: Column, window: Column, between: Between = None) -> tuple[float, float, float]:
+    """The area between the two cumulative shares, in the values' unit: the value, its lower and its upper bound."""
+    if not (reference.exact and window.exact):
+        return _bounds(reference, window, between)
+    weighted = reference.weights is not None or window.weights is not None
+    value = (_by_values if weighted else _by_quantiles)(reference, window, between)
+    return value, value, value
 
 
-def _few(reference: Column, window: Column) -> bool:
-    return reference.weights is not None or window.weights is not None
-
-
-def _by_values(reference: Column, window: Column) -> float:
+def _by_values(reference: Column, window: Column, between: Between) -> float:
     """The sum over all distinct values of both: the difference of the shares times the way to the next value."""
     origin = origin_of(reference.ascending)
     where = np.concatenate([offsets(one.values, origin) for one in (reference, window)])
+    if between is not None:
+        where = where.clip(*offsets(np.asarray(between), origin))
     steps = np.concatenate([reference.counts / reference.present, -window.counts / window.present])
     order = np.argsort(where)
     gaps = np.cumsum(steps[order])[:-1]
     return float(np.dot(np.abs(gaps), np.diff(where[order])))
 
 
-def _by_quantiles(reference: Column, window: Column) -> float:
-    """The mean distance of equal quantiles: each value of the smaller column lies opposite a stretch of the larger.
-
-    The stretch's mean comes from running sums. Where it reaches over the value, it is cut there.
-    """
+def _by_quantiles(reference: Column, window: Column, between: Between) -> float:
+    """The mean distance of equal quantiles: each value of the smaller column lies opposite a stretch of the larger."""
     large, small = (reference, window) if reference.present >= window.present else (window, reference)
-    origin = origin_of(large.ascending)
-    if large.present == small.present:
-        return _rank_by_rank(large.ascending, small.ascending, origin)
-    n, m = large.present, small.present
-    values, running, own = large.ascending, large.running, offsets(small.ascending, origin)
-    begin, part = np.divmod(np.arange(m + 1) * n, m)
-    inside = np.minimum(begin, n - 1)
-    sums = running[begin] + part / m * offsets(values[inside], origin)
-    ways = np.diff(sums) - own * (n / m)
-    last = np.minimum(begin[1:] + (part[1:] > 0), n) - 1
-    across = np.nonzero((values[begin[:-1]] < small.ascending) & (values[last] > small.ascending))[0]
-    if len(across):
-        cut = large.below(small.ascending[across])
-        left = own[across] * (cut - begin[across] - part[across] / m) - (running[cut] - sums[across])
-        ways[across] += 2 * left
-    return float(np.abs(ways).sum() / n)
-
-
-def _rank_by_rank(one: Array, two: Array, origin: "int | float") -> float:
+    sides = _Clipped.of(large, between), _Clipped.of(small, between, origin_of(large.ascending))
     total = 0.0
-    for start in range(0, len(one), BLOCK):
-        away = offsets(one[start : start + BLOCK], origin)
-        away -= offsets(two[start : start + BLOCK], origin)
-        total += float(np.abs(away, out=away).sum())
-    return total / len(one)
+    for start in range(0, small.present, BLOCK):
+        stop = min(start + BLOCK, small.present)
+        if large.present == small.present:
+            total += float(np.abs(sides[0].values(start, stop) - sides[1].values(start, stop)).sum())
+        else:
+            total += _stretches(sides[0], small, sides[1].values(start, stop), start)
+    return total / large.present
 
 
-def _bounds(reference: Column, window: Column, between: "tuple[Any, Any] | None") -> tuple[float, float, float]:
+def _stretches(large: "_Clipped", small: Column, own: Array, start: int) -> float:
+    """The summed distance of some values of the smaller column from the stretches of the larger opposite them.
+
+    A stretch's sum is a difference of running sums. Where it reaches over the value, it is cut there.
+    """
+    n, m = large.column.present, small.present
+    ranks = np.arange(start, start + len(own) + 1) * n
+    begin = ranks // m
+    part = (ranks - begin * m) / m
+    sums = large.sums(begin) + part * large.at(np.minimum(begin, n - 1))
+    ways = np.diff(sums) - own * (n / m)
+    last = large.at(np.minimum(begin[1:] + (part[1:] > 0), n) - 1)
+    across = np.nonzero((large.at(begin[:-1]) < own) & (last > own))[0]
+    if len(across):
+        cut = large.column.below(small.ascending[start + across])
+        left = own[across] * (cut - begin[across] - part[across]) - (large.sums(cut) - sums[across])
+        ways[across] += 2 * left
+    return float(np.abs(ways).sum())
+
+
+@dataclass(frozen=True)
+class _Clipped:
+    """A column's values as distances from an origin, those beyond two limits moved to the nearer one."""
+
+    column: Column
+    origin: Any
+    limits: tuple[float, float] | None
+    first: int
+    """How many values lie below the lower limit."""
+    last: int
+    """How many lie at or below the upper one."""
+
+    @classmethod
+    def of(cls, column: Column, between: Between, origin: Any = None) -> "_Clipped":
+        origin = origin_of(column.ascending) if origin is None else origin
+        if between is None:
+            return cls(column, origin, None, 0, column.present)
+        low, high = offsets(np.asarray(between), origin).tolist()
+        ends = np.asarray(between)
+        return cls(column, origin, (low, high), int(column.below(ends[:1])[0]), int(column.at_most(ends[1:])[0]))
+
+    def values(self, start: int, stop: int) -> Array:
+        """Values by rank."""
+        away = offsets(self.column.ascending[start:stop], self.origin)
+        return away if self.limits is None else np.clip(away, *self.limits, out=away)
+
+    def at(self, ranks: Array) -> Array:
+        """Values at ranks in ascending order."""
+        away = offsets(self.column.ascending[ranks], self.origin)
+        return away if self.limits is None else np.clip(away, *self.limits, out=away)
+
+    def sums(self, ranks: Array) -> Array:
+        """Sums of the values before each rank."""
+        running = self.column.running
+        if self.limits is None:
+            return np.asarray(running[ranks])
+        inside = running[np.clip(ranks, self.first, self.last)] - running[self.first]
+        low, high = self.limits
+        return np.asarray(low * np.minimum(ranks, self.first) + inside + high * np.maximum(ranks - self.last, 0))
+
+
+def _bounds(reference: Column, window: Column, between: Between) -> tuple[float, float, float]:
     """From the counts and sums in the bins.
 
     The difference of the sums is the signed area of a bin, hence the least area it may have; the most is that of
@@ -90,9 +123,8 @@ def _bounds(reference: Column, window: Column, between: "tuple[Any, Any] | None"
         return float("inf"), 0.0, float("inf")
     lows = [bins.low for bins in (one.bins, two.bins) if bins.low is not None]
     highs = [bins.high for bins in (one.bins, two.bins) if bins.high is not None]
-    low, high = np.array([min(lows)]), np.array([max(highs)])
     edges = offsets(grid.edges, grid.origin)
-    first, last = offsets(low, grid.origin), offsets(high, grid.origin)
+    first, last = (offsets(np.array([end]), grid.origin) for end in (min(lows), max(highs)))
     ends = np.concatenate([np.minimum(first, edges[:1]), edges, np.maximum(last, edges[-1:])])
     width = np.diff(ends)
     f, g = one.ends / one.present, two.ends / two.present

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlmon_dagster.adapters.tables import columns_of, read_table
+from mlmon_dagster.adapters.tables import read_table
+from mlmon_dagster.drift.frames import columns_of
 from mlmon_dagster.errors import DataError, MissingError
 
 CSV = "id,price,city\n1,10.5,Ulm\n2,,Bonn\n3,12.0,\n"

@@ -1,0 +1,138 @@
+"""Columns of whatever holds a table: pandas, polars, Arrow and what else narwhals knows, or named arrays."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.native import is_missing
+from mlmon_dagster.errors import DataError
+from mlmon_dagster.plugins import unknown
+
+if TYPE_CHECKING:
+    import narwhals.stable.v2 as nw
+
+
+def columns_of(data: Any, names: Sequence[str] | None = None) -> dict[str, Column]:
+    """Columns by name: numbers, booleans, moments, and text as categories; `DataError` for anything else.
+
+    `data` is a pandas, polars or Arrow table, or a mapping of names to columns, arrays or lists; `names` chooses.
+
+    >>> columns_of({"rooms": [3, 2], "city": ["Ulm", None]})["city"].missing
+    1
+    """
+    if isinstance(data, Mapping):
+        chosen = _chosen(tuple(data), names)
+        return {name: one if isinstance(one := data[name], Column) else Column.of(name, one) for name in chosen}
+    frame = _frame(data)
+    return {name: _column(name, frame[name]) for name in _chosen(tuple(frame.columns), names)}
+
+
+def _frame(data: Any) -> "nw.DataFrame[Any]":
+    import narwhals.stable.v2 as nw
+
+    try:
+        frame = nw.from_native(data)
+    except TypeError as error:
+        if hasattr(data, "__arrow_c_stream__"):
+            return nw.from_arrow(data, backend="pyarrow")
+        raise DataError(
+            f"a {type(data).__name__} is no table; expected a pandas, polars or Arrow table, or a mapping of names to "
+            "arrays"
+        ) from error
+    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+
+
+def _chosen(known: tuple[str, ...], names: Sequence[str] | None) -> Sequence[str]:
+    for name in names or ():
+        if name not in known:
+            raise DataError(unknown("column", name, known))
+    return known if names is None else names
+
+
+def _column(name: str, series: "nw.Series[Any]") -> Column:
+    import narwhals.stable.v2 as nw
+
+    dtype = series.dtype
+    if dtype.is_integer():
+        return Column.of(name, _masked(series, 0), "numeric")
+    if dtype.is_float():
+        return Column.of(name, series.to_numpy(), "numeric")
+    if dtype.is_decimal():
+        return Column.of(name, series.cast(nw.Float64).to_numpy(), "numeric")
+    if dtype == nw.Boolean:
+        return Column.of(name, _masked(series, False), "boolean")
+    if dtype == nw.Datetime:
+        return Column.of(name, _utc(series).to_numpy(), "datetime")
+    if dtype == nw.Date:
+        return Column.of(name, series.cast(nw.Datetime("ms")).to_numpy(), "datetime")
+    if dtype == nw.Categorical or dtype == nw.Enum:
+        return _dictionary(name, series)
+    if dtype == nw.String:
+        return _texts(name, series)
+    if series.null_count() == len(series):
+        return Column.of(name, np.full(len(series), np.nan))
+    if dtype == nw.Object:
+        return Column.of(name, series.to_numpy())
+    kind = getattr(series.to_native(), "type", dtype)
+    raise DataError(f"column {name!r} has the type {kind}, expected numbers, booleans, moments or text")
+
+
+def _masked(series: "nw.Series[Any]", filler: int | bool) -> Any:
+    if not series.null_count():
+        return series.to_numpy()
+    return np.ma.MaskedArray(series.fill_null(filler).to_numpy(), series.is_null().to_numpy())
+
+
+def _utc(series: "nw.Series[Any]") -> "nw.Series[Any]":
+    if getattr(series.dtype, "time_zone", None) is None:
+        return series
+    return series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def _texts(name: str, series: "nw.Series[Any]") -> Column:
+    counts = series.value_counts(name="rows")
+    values, rows = counts[counts.columns[0]].to_list(), counts["rows"].to_list()
+    return _counted(name, values, rows)
+
+
+def _dictionary(name: str, series: "nw.Series[Any]") -> Column:
+    """Arrow and pandas already know the codes of dictionary-encoded columns; others count."""
+    native = series.to_native()
+    if hasattr(native, "cat") and hasattr(native.cat, "codes"):
+        codes, categories = native.cat.codes.to_numpy(), native.cat.categories.tolist()
+        rows = np.bincount(codes + 1, minlength=len(categories) + 1).tolist()
+        return _counted(name, [None, *categories], rows)
+    if not hasattr(native, "chunks"):
+        return _texts(name, series)
+    values: list[Any] = [None]
+    rows = [0]
+    for chunk in native.chunks:
+        known = chunk.dictionary.to_pylist()
+        if known and not isinstance(known[0], str | bytes):
+            return _decoded(name, native)
+        found = chunk.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+        values += [*known, None]
+        rows += np.bincount(found, minlength=len(known) + 1).tolist()
+    return _counted(name, values, rows)
+
+
+def _decoded(name: str, native: Any) -> Column:
+    """A dictionary of numbers or moments is a column of those."""
+    import narwhals.stable.v2 as nw
+
+    return _column(name, nw.from_native(native.cast(native.type.value_type), series_only=True))
+
+
+def _counted(name: str, values: Sequence[Any], rows: Sequence[int]) -> Column:
+    """Texts may come more than once, for a dictionary of each piece of a column; None and NaN are missing."""
+    found: dict[str, int] = {}
+    missing = 0
+    for value, count in zip(values, rows, strict=True):
+        if is_missing(value):
+            missing += count
+        else:
+            text = value if isinstance(value, str) else str(value)
+            found[text] = found.get(text, 0) + count
+    return Column.counted(name, list(found), list(found.values()), missing=missing)
