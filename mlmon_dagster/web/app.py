@@ -40,6 +40,7 @@ def create_app(web: Web, *, bounds: Bounds | None = None) -> FastAPI:
         openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.web = web

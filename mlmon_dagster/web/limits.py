@@ -59,6 +59,8 @@ class Limits:
             raise ProblemError(414, "TARGET", f"the address has more than {bounds.target_bytes} bytes")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > bounds.header_bytes:
             raise ProblemError(431, "HEADERS", f"the headers have more than {bounds.header_bytes} bytes")
+        if b"content-length" in headers and b"transfer-encoding" in headers:
+            raise ProblemError(400, "FRAMING", "the request says in two ways where it ends")
         _check_host(headers, bounds.hosts)
         _check_path(scope)
         return headers

@@ -1,5 +1,6 @@
 """Failures as `application/problem+json` (RFC 9457), each with a stable code."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from mlmon_dagster.lifecycle.recognition import UnknownCallerError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
+OUT_OF_REACH = "something this needs cannot be reached now"
 
 STATUS: tuple[tuple[type[MlmonError], int, str], ...] = (
     (UnknownCallerError, 401, "Nobody was recognised"),
@@ -80,11 +82,13 @@ def problem_response(problem: ProblemError) -> JSONResponse:
 
 
 def problem_of(error: MlmonError) -> ProblemError:
-    """The problem that an error of the product is."""
+    """The problem that an error of the product is; where what is out of reach stands, the log says only."""
     status = next(status for kind, status, _ in STATUS if isinstance(error, kind))
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        logging.getLogger("mlmon.web").error("out of reach: %s", error.message)
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        return ProblemError(503, error.code, OUT_OF_REACH, hint="GET /api/health/ready says which", headers=headers)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     return ProblemError(status, error.code, error.message, hint=error.hint, headers=headers)
 
 

@@ -3,14 +3,21 @@
 import os
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mlmon_dagster.errors import InputError
 from mlmon_dagster.settings import Settings
 from mlmon_dagster.web.settings import read_web_settings
 from mlmon_dagster.web.state import Web
 
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
 SHUTDOWN_SECONDS = 10
 KEEP_ALIVE_SECONDS = 20
+HEAD_BYTES = 128_000
+"""What the parser takes before a request's body begins; `Limits` is stricter, and says so."""
 
 
 def open_web(settings: Settings, address: str) -> Web:
@@ -39,19 +46,25 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
     app = create_app(open_web(settings, address))
-    config = uvicorn.Config(
+    server = uvicorn.Server(configured(app))
+    app.router.on_startup.append(lambda: ready(address))
+    server.run(sockets=[listener])
+
+
+def configured(app: "FastAPI") -> "uvicorn.Config":
+    """How the server is set up: the strict parser, which refuses what two readers could understand differently."""
+    import uvicorn
+
+    return uvicorn.Config(
         app,
         http="h11",
         log_level="warning",
         access_log=False,
         server_header=False,
-        h11_max_incomplete_event_size=128_000,
+        h11_max_incomplete_event_size=HEAD_BYTES,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    server = uvicorn.Server(config)
-    app.router.on_startup.append(lambda: ready(address))
-    server.run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
