@@ -25,7 +25,7 @@ def read_table(path: str | Path, types: Mapping[str, str] | None = None) -> "pya
     """
     import pyarrow as pa
 
-    files = _files(Path(path))
+    files = row_files(Path(path))
     tables = [_read(file, types or {}) for file in files]
     if len(tables) == 1:
         return tables[0]
@@ -35,7 +35,7 @@ def read_table(path: str | Path, types: Mapping[str, str] | None = None) -> "pya
         raise DataError(f"[SCHEMA] the files of {path} do not have the same columns: {error}") from error
 
 
-def _files(path: Path) -> list[Path]:
+def row_files(path: Path) -> list[Path]:
     if has_magic(str(path)):
         root = Path(path.anchor) if path.is_absolute() else Path()
         found = sorted(file for file in root.glob(str(path.relative_to(path.anchor))) if file.is_file())

@@ -11,6 +11,9 @@ from mlmon_dagster.drift.search import Array, previous
 LEVELS = 4000
 """Equally filled bins of a grid; a multiple of 10, 20, 100 and 1000, so that deciles and percentiles are edges."""
 
+FEW = 10_000
+"""With no more distinct values each has a bin of its own, and what is measured on the grid is next to exact."""
+
 BITS = 31
 """Values of the reference lie within 2**31 units of its origin: half a billionth of its range is one unit."""
 
@@ -42,7 +45,7 @@ class Grid:
             return cls(np.zeros(1), 0.0, 0)
         if values.dtype.kind == "f":
             values = values.astype(np.float64)
-        atoms = values[np.diff(ends) * (2 * LEVELS) > ends[-1]]
+        atoms = values if len(values) <= FEW else values[np.diff(ends) * (2 * LEVELS) > ends[-1]]
         tight = np.concatenate([atoms, values[:1]])
         edges = np.unique(np.concatenate([values[places(ends) - 1], tight, previous(tight)])) + 0  # -0.0 is 0.0
         low, high = values[0].item(), values[-1].item()

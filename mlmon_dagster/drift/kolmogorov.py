@@ -29,7 +29,7 @@ def _exact(reference: Column, window: Column) -> tuple[int, int]:
     before, after = ends[at] * m, wide(now, n * m) * n
     best = int(np.abs(before - after).max())
     left, right, low, high = at[:-1], at[1:], now[:-1], now[1:]
-    most = _most(before[:-1], before[1:], after[:-1], after[1:])
+    most = most_within(before[:-1], before[1:], after[:-1], after[1:])
     while True:
         hopeful = most > best
         left, right, low, high = left[hopeful], right[hopeful], low[hopeful], high[hopeful]
@@ -43,12 +43,12 @@ def _exact(reference: Column, window: Column) -> tuple[int, int]:
         parts, counts = np.column_stack([left, inner, right]), np.column_stack([low, found, high])
         before, after = ends[parts] * m, wide(counts, n * m) * n
         best = max(best, int(np.abs(before - after).max()))
-        most = _most(before[:, :-1], before[:, 1:], after[:, :-1], after[:, 1:]).ravel()
+        most = most_within(before[:, :-1], before[:, 1:], after[:, :-1], after[:, 1:]).ravel()
         left, right = parts[:, :-1].ravel(), parts[:, 1:].ravel()
         low, high = counts[:, :-1].ravel(), counts[:, 1:].ravel()
 
 
-def _most(before_left: Array, before_right: Array, after_left: Array, after_right: Array) -> Array:
+def most_within(before_left: Array, before_right: Array, after_left: Array, after_right: Array) -> Array:
     """No difference within a bin is larger than this."""
     return np.asarray(np.maximum(before_right - after_left, after_right - before_left))
 
@@ -72,7 +72,7 @@ def _bounds(reference: Column, window: Column) -> tuple[int, int]:
     n, m = reference.present, window.present
     before, after = wide(ends_on(reference, grid), n * m) * m, wide(ends_on(window, grid), n * m) * n
     low = int(np.abs(before - after).max())
-    most = _most(before[:-1], before[1:], after[:-1], after[1:])
+    most = most_within(before[:-1], before[1:], after[:-1], after[1:])
     return low, max(low, int(most[unsure(reference, window)].max(initial=0)))
 
 

@@ -52,7 +52,7 @@ def native(name: str, array: object, kind: Kind | None) -> Native:
 
 
 def _as_kind(name: str, data: Array, mask: Array | None, kind: Kind) -> Native:
-    dtype = "text" if data.dtype.kind == "O" else str(data.dtype)
+    dtype = {"O": "text", "M": "moment"}.get(data.dtype.kind, str(data.dtype))
     if data.dtype.kind == "M" and kind != "numeric":
         nat = np.isnat(data)
         mask = nat if mask is None else mask | nat

@@ -12,10 +12,11 @@ from mlmon_dagster.drift.archive import read_archive, write_archive
 from mlmon_dagster.drift.bins import added_squares, binned, merged
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.frames import columns_of
+from mlmon_dagster.drift.grid import FEW
 from mlmon_dagster.drift.method import Measure, named
 from mlmon_dagster.errors import DataError
 
-EXACT = 10_000
+EXACT = FEW
 """A column with no more distinct values keeps them all: bins would take as much room."""
 
 
@@ -132,14 +133,16 @@ def compact(column: Column) -> Column:
 
 
 def like(reference: Column, column: Column | None) -> Column:
-    """The column counted as a reference's column is kept."""
+    """The column counted as a reference's column is kept: on its grid, or by its categories.
+
+    Always so, even where all values are known and few: pieces then add up to the same bytes, whatever their size.
+    """
     if column is None:
         raise DataError(f"there is no column {reference.name!r}, which the reference has")
     if column.kind != reference.kind and column.present:
         raise DataError(f"{column.name} is {column.kind} and the reference's is {reference.kind}")
-    if reference.ordered:
-        return _distinct(column) if reference.exact else binned(column, reference.grid)
-    return _by_name(column, reference.ascending) if reference.other else column
+    column = column if column.kind == reference.kind else replace(column, kind=reference.kind)
+    return binned(column, reference.grid) if reference.ordered else _by_name(column, reference.ascending)
 
 
 def add(one: Column, two: Column) -> Column:

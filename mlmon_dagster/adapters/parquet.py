@@ -1,0 +1,102 @@
+"""Parquet files as a stream: one column of a few hundred thousand rows at a time, whatever the size of the files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlmon_dagster.errors import DataError
+from mlmon_dagster.plugins import unknown
+
+if TYPE_CHECKING:
+    import pyarrow
+    import pyarrow.parquet as pq
+
+    from mlmon_dagster.drift.column import Column
+
+BATCH_ROWS = 500_000
+"""Rows of one column in memory at a time."""
+
+READ_BUFFER = 1 << 20
+"""Bytes of a file that are read ahead: a column's pages are decoded one after the other, never a whole row group."""
+
+
+@dataclass(frozen=True)
+class ParquetFiles:
+    """Parquet files with the same columns, in the order of their names."""
+
+    files: tuple[Path, ...]
+    batch_rows: int = BATCH_ROWS
+
+    @classmethod
+    def of(cls, place: str | Path, batch_rows: int = BATCH_ROWS) -> "ParquetFiles":
+        """The files at a path, folder or glob; `MissingError` for none, `DataError` for one that is no Parquet."""
+        from mlmon_dagster.adapters.tables import row_files
+
+        found = cls(tuple(row_files(Path(place))), batch_rows)
+        first, *others = (tuple(schema.names) for schema in found._schemas)
+        for file, names in zip(found.files[1:], others, strict=True):
+            if sorted(names) != sorted(first):
+                raise DataError(
+                    f"[SCHEMA] {file} has the columns {', '.join(names)}, expected {', '.join(first)} as in "
+                    f"{found.files[0]}"
+                )
+        return found
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows of all files, which their footers tell."""
+        return sum(_opened(file).metadata.num_rows for file in self.files)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self._schemas[0].names)
+
+    def batches(self, name: str) -> Iterator["pyarrow.RecordBatch"]:
+        """One column in its order; text as codes of a dictionary. `MissingError` names the columns there are."""
+        if name not in self.names:
+            raise DataError(unknown(f"column in {self.files[0]}", name, self.names))
+        for file, schema in zip(self.files, self._schemas, strict=True):
+            try:
+                opened = _opened(file, [name] if _is_text(schema.field(name).type) else [])
+                yield from opened.iter_batches(self.batch_rows, columns=[name], use_threads=False)
+            except OSError as error:
+                raise DataError(f"[CORRUPT] {file} cannot be read: {error}") from error
+
+    def pieces(self, name: str) -> Iterator["Column"]:
+        """The same, each piece in ascending order."""
+        from mlmon_dagster.drift.frames import columns_of
+
+        for batch in self.batches(name):
+            yield columns_of(batch, [name])[name]
+
+    @cached_property
+    def _schemas(self) -> tuple["pyarrow.Schema", ...]:
+        return tuple(_opened(file).schema_arrow for file in self.files)
+
+
+def is_parquet(place: str) -> bool:
+    """Whether a place on the command line is a Parquet file, or a folder or glob of such files only."""
+    from mlmon_dagster.adapters.tables import row_files
+
+    if place == "-" or "://" in place:
+        return False
+    return all(file.suffix == ".parquet" for file in row_files(Path(place)))
+
+
+def _opened(file: Path, dictionaries: "list[str] | None" = None) -> "pq.ParquetFile":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(file, read_dictionary=dictionaries, buffer_size=READ_BUFFER, pre_buffer=False)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"[CORRUPT] {file} cannot be read as Parquet: {str(error).splitlines()[0][:300]}") from error
+
+
+def _is_text(kind: "pyarrow.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

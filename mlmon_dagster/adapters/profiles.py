@@ -1,0 +1,97 @@
+"""Profiles as files, and profiles of rows wherever they are; Parquet files in constant memory."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from mlmon_dagster.adapters.parquet import ParquetFiles, is_parquet
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError, InputError, MissingError
+
+ZIP_MAGIC = b"PK\x03\x04"
+"""What a profile begins with; no file of rows does."""
+
+
+def read_profile(file: str) -> Profile:
+    """The profile in a file; `MissingError` where there is none, `DataError` for a file that is something else."""
+    try:
+        content = Path(file).read_bytes()
+    except FileNotFoundError:
+        raise MissingError(f"there is no profile {file}", hint=f"mlmon profile build ROWS --out {file}") from None
+    except OSError as error:
+        raise InputError(f"the profile {file} cannot be read: {error.strerror}") from error
+    try:
+        return Profile.from_bytes(content)
+    except DataError as error:
+        raise DataError(f"{file}: {error.message}", hint=error.hint) from error
+
+
+def write_profile(profile: Profile, file: str) -> int:
+    """Writes the profile; gives its size in bytes."""
+    content = profile.to_bytes()
+    try:
+        Path(file).write_bytes(content)
+    except OSError as error:
+        raise InputError(f"the profile cannot be written to {file}: {error.strerror}") from error
+    return len(content)
+
+
+def is_profile(place: str) -> bool:
+    """Whether the place is a profile and not rows: its first bytes tell."""
+    if place == "-" or "://" in place or not Path(place).is_file():
+        return False
+    with Path(place).open("rb") as opened:
+        return opened.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+
+
+def build_profile(
+    place: str, names: Sequence[str] | None = None, *, like: Profile | None = None, exact: bool = False
+) -> Profile:
+    """The profile of the rows at a place (`adapters.inputs`), or their counts on the grids of another one.
+
+    Raises `DataError` for rows without a column that is named or that the other profile has, and for no rows at all.
+    """
+    if is_parquet(place):
+        files = ParquetFiles.of(place)
+        if like is not None:
+            return count_profile(like, files)
+        return _built(files, names or files.names, exact)
+    from mlmon_dagster.adapters.inputs import read_input
+    from mlmon_dagster.drift.frames import columns_of
+
+    columns = columns_of(read_input(place), None if like is not None else names)
+    return Profile.of(columns, exact=exact) if like is None else like.counted(columns)
+
+
+def count_profile(profile: Profile, files: ParquetFiles) -> Profile:
+    """The files' rows counted on a profile's grids, in one pass."""
+    from mlmon_dagster.drift.building import counted
+
+    return Profile({name: counted(one, files.pieces(name)) for name, one in profile.columns.items()}, files.rows)
+
+
+def _built(files: ParquetFiles, names: Sequence[str], exact: bool) -> Profile:
+    from mlmon_dagster.drift.building import built
+
+    if not files.rows:
+        raise DataError("the reference is empty", hint="nothing can be compared with it: choose a period that has rows")
+    columns = {
+        name: built(name, partial(files.pieces, name), partial(_sample, files, name), exact=exact) for name in names
+    }
+    return Profile(columns, files.rows)
+
+
+def _sample(files: ParquetFiles, name: str) -> Column:
+    """Every k-th row of all files: at most a million, whatever pieces they are read in."""
+    import pyarrow as pa
+
+    from mlmon_dagster.drift.building import SAMPLE
+    from mlmon_dagster.drift.frames import columns_of
+
+    step, seen, chosen = -(-files.rows // SAMPLE), 0, []
+    for batch in files.batches(name):
+        places = range(-seen % step, batch.num_rows, step)
+        chosen.append(batch.take(pa.array(places, pa.int64())))
+        seen += batch.num_rows
+    return columns_of(pa.Table.from_batches(chosen), [name])[name]

@@ -1,0 +1,176 @@
+"""`mlmon profile`: make, look into, add up and compare the summaries that are kept of data instead of its rows."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlmon_dagster.cli import _output as output
+
+if TYPE_CHECKING:
+    from mlmon_dagster.drift.column import Column
+    from mlmon_dagster.drift.profile import Profile
+
+SHOWN = ("column", "method", "value", "unit", "p_value", "certainty", "effect", "effective_rows")
+"""Keys of a measure that the table shows."""
+
+out_option = click.option("--out", required=True, metavar="FILE", help="Where the profile is written.")
+
+
+@click.group("profile", short_help="Make, show, merge and compare profiles of data.")
+def command() -> None:
+    """Work with profiles: what is kept of a reference instead of its rows.
+
+    \b
+    mlmon profile build sales/ --out sales.profile
+    mlmon profile build week.parquet --like sales.profile --out week.profile
+    mlmon profile diff sales.profile week.profile
+    """
+
+
+@command.command("build")
+@click.argument("rows")
+@out_option
+@click.option("--like", metavar="PROFILE", help="Count on this profile's grids, so that both compare and add up.")
+@click.option("--exact", is_flag=True, help="Keep every distinct value.")
+@click.option("--columns", metavar="A,B", help="Only these columns.")
+@output.json_option
+def build(rows: str, out: str, like: str | None, exact: bool, columns: str | None, as_json: bool) -> int:
+    """Profile ROWS: a file, folder or glob, a URL, or - (stdin). Parquet of any size takes little memory."""
+    from mlmon_dagster.adapters.profiles import build_profile
+
+    names = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
+    if like and exact:
+        raise click.UsageError("--like and --exact exclude each other: a profile keeps what the other one keeps")
+    made = build_profile(rows, names, like=_read(like) if like else None, exact=exact)
+    _write(made, out, as_json)
+    return 0
+
+
+@command.command("show")
+@click.argument("profile")
+@output.json_option
+def show(profile: str, as_json: bool) -> int:
+    """Show what a PROFILE keeps of each column."""
+    found = _read(profile)
+    if as_json:
+        output.document(_about(found, profile) | {"columns": [_column(one) for one in found.columns.values()]})
+        return 0
+    heads = ("column", "kind", "rows", "missing", "mean", "std", "low", "high", "kept")
+    lines = [[_shown(value) for value in _column(one).values()] for one in found.columns.values()]
+    size = Path(profile).stat().st_size
+    output.table(f"{found.rows:,} rows, {size:,} bytes, digest {found.digest[:12]}", heads, lines, empty="no column")
+    return 0
+
+
+@command.command("merge")
+@click.argument("profiles", nargs=-1, required=True)
+@out_option
+@output.json_option
+def merge(profiles: tuple[str, ...], out: str, as_json: bool) -> int:
+    """Add PROFILES up; they are exact, or made --like the same one. The order does not change a byte."""
+    from mlmon_dagster.drift.profile import merge_all
+
+    _write(merge_all([_read(one) for one in profiles]), out, as_json)
+    return 0
+
+
+@command.command("diff")
+@click.argument("reference")
+@click.argument("window")
+@click.option("--method", "methods", multiple=True, metavar="NAME", help="Only this method (may be repeated).")
+@output.json_option
+def diff(reference: str, window: str, methods: tuple[str, ...], as_json: bool) -> int:
+    """Measure how far WINDOW (a profile, or rows) lies from REFERENCE (a profile), by every method.
+
+    Nothing is judged: for verdicts use `mlmon drift`.
+    """
+    from mlmon_dagster.adapters.profiles import build_profile, is_profile
+
+    before = _read(reference)
+    now = _read(window) if is_profile(window) else build_profile(window, list(before.columns), like=before)
+    found = before.compare(now.columns, _known(methods))
+    rows = [_measure(column, name, one) for column, measures in found.items() for name, one in measures.items()]
+    if as_json:
+        output.document({"reference": _about(before, reference), "window": _about(now, window), "measures": rows})
+        return 0
+    heads = ("column", "method", "value", "unit", "p", "certainty", "effect", "rows")
+    lines = [[_shown(row[key]) for key in SHOWN] for row in rows]
+    output.table(f"{before.rows:,} reference rows, {now.rows:,} in the window", heads, lines, empty="no column")
+    return 0
+
+
+def _known(methods: Sequence[str]) -> list[str] | None:
+    from mlmon_dagster import plugins
+
+    for name in methods:
+        plugins.load("method", name)
+    return list(methods) or None
+
+
+def _measure(column: str, name: str, measure: Any) -> dict[str, Any]:
+    from mlmon_dagster import plugins
+
+    method = plugins.load("method", name)
+    bounds = {key: _finite(getattr(measure, key)) for key in ("low", "high", "raw", "effect", "effective_rows")}
+    return {
+        "column": column,
+        "method": name,
+        "version": method.version,  # type: ignore[attr-defined]
+        "value": _finite(measure.value),
+        "unit": method.unit,  # type: ignore[attr-defined]
+        "p_value": _finite(measure.p_value),
+        "certainty": measure.certainty,
+        **bounds,
+    }
+
+
+def _read(file: str) -> "Profile":
+    from mlmon_dagster.adapters.profiles import read_profile
+
+    return read_profile(file)
+
+
+def _write(profile: "Profile", out: str, as_json: bool) -> None:
+    from mlmon_dagster.adapters.profiles import write_profile
+
+    size = write_profile(profile, out)
+    if as_json:
+        output.document(_about(profile, out) | {"bytes": size})
+    else:
+        click.echo(f"{out}: {profile.rows:,} rows, {len(profile.columns)} columns, {size:,} bytes")
+
+
+def _about(profile: "Profile", path: str) -> dict[str, Any]:
+    return {"path": path, "rows": profile.rows, "digest": profile.digest, "exact": profile.exact}
+
+
+def _column(column: "Column") -> dict[str, Any]:
+    values = column.ascending
+    ends = [values[0].item(), values[-1].item()] if column.ordered and len(values) else [None, None]
+    if column.bins is not None:
+        ends = [column.bins.low, column.bins.high]
+    kept = "every value" if column.exact and not column.other else f"{len(values):,} categories and the rest"
+    return {
+        "name": column.name,
+        "kind": column.kind,
+        "rows": column.rows,
+        "missing": column.missing + column.infinite,
+        "mean": _finite(column.mean) if column.ordered else None,
+        "std": _finite(column.std) if column.ordered else None,
+        "low": ends[0],
+        "high": ends[1],
+        "kept": f"{len(values):,} bins" if column.bins is not None else kept,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else "" if value is None else str(value)

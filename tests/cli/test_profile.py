@@ -1,0 +1,89 @@
+"""`mlmon profile` as a person and as a program meet it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from mlmon_dagster.cli import group
+
+
+def rows(path: Path, count: int, seed: int, shift: float = 0.0) -> str:
+    random = np.random.default_rng(seed)
+    values = {"price": random.normal(100 + shift, 10, count), "city": random.choice(["Ulm", "Bonn"], count)}
+    pq.write_table(pa.table(values), path)
+    return str(path)
+
+
+def profile(*arguments: str) -> Result:
+    return CliRunner().invoke(group, ["profile", *arguments], standalone_mode=False)
+
+
+def answer(*arguments: str) -> dict:
+    result = profile(*arguments, "--json")
+    assert result.exception is None, result.exception
+    return json.loads(result.output)
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    result = profile("build", rows(tmp_path / "a.parquet", 20_000, 1), "--out", "a.profile")
+    assert result.output.startswith("a.profile: 20,000 rows, 2 columns, ")
+    return "a.profile"
+
+
+def test_a_profile_is_shown(made: str) -> None:
+    table = profile("show", made).output
+    assert "20,000 rows" in table
+    assert "bins" in table
+    assert "every value" in table
+    shown = answer("show", made)
+    assert (shown["rows"], shown["exact"]) == (20_000, False)
+    assert [column["name"] for column in shown["columns"]] == ["price", "city"]
+    assert shown["columns"][0]["mean"] == pytest.approx(100, abs=1)
+
+
+def test_windows_counted_like_the_reference_add_up(made: str, tmp_path: Path) -> None:
+    for name, seed in (("b", 2), ("c", 3)):
+        file = rows(tmp_path / f"{name}.parquet", 500, seed)
+        assert profile("build", file, "--like", made, "--out", f"{name}.profile").return_value == 0
+    one = answer("merge", "b.profile", "c.profile", "--out", "bc.profile")
+    other = answer("merge", "c.profile", "b.profile", "--out", "cb.profile")
+    assert one["rows"] == 1_000
+    assert one["digest"] == other["digest"]
+    assert Path("bc.profile").read_bytes() == Path("cb.profile").read_bytes()
+
+
+def test_a_difference_is_measured_from_rows_and_from_a_profile_alike(made: str, tmp_path: Path) -> None:
+    file = rows(tmp_path / "d.parquet", 4_000, 4, shift=5)
+    profile("build", file, "--like", made, "--out", "d.profile")
+    from_rows, from_profile = answer("diff", made, file), answer("diff", made, "d.profile")
+    assert from_rows["measures"] == from_profile["measures"]
+    ks = next(one for one in from_rows["measures"] if (one["column"], one["method"]) == ("price", "ks"))
+    assert 0.15 < ks["low"] <= ks["value"] <= ks["high"] < 0.25
+    assert ks["certainty"].startswith("bounded [")
+    assert (ks["unit"], ks["version"]) == ("difference of cumulative shares", 1)
+    table = profile("diff", made, file, "--method", "ks").output
+    assert "20,000 reference rows, 4,000 in the window" in table
+    assert "psi" not in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("show", "none.profile"), "there is no profile none.profile"),
+        (("show", "a.parquet"), "this is not a reference profile"),
+        (("build", "none.parquet", "--out", "x"), "there is no file none.parquet"),
+        (("build", "a.parquet", "--out", "no/x"), "cannot be written"),
+        (("build", "a.parquet", "--out", "x", "--columns", "prize"), "no column in a.parquet called 'prize'"),
+        (("build", "a.parquet", "--out", "x", "--like", "a.profile", "--exact"), "exclude each other"),
+        (("diff", "a.profile", "a.parquet", "--method", "kss"), "did you mean ks"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_to_do(made: str, arguments: tuple[str, ...], said: str) -> None:
+    assert said in str(profile(*arguments).exception)
