@@ -199,6 +199,10 @@ class Judgements(Protocol):
         """Oldest window first."""
         ...
 
+    def failures(self, pipeline: str, environment: str | None) -> Mapping[str, Judged]:
+        """The verdict other than `ok` of every check that was recorded last, by name."""
+        ...
+
     def after(self, cursor: int, *, limit: int) -> Sequence[tuple[int, Judged]]:
         """Verdicts recorded after `cursor`, in the order of recording, each with the cursor that follows it."""
         ...

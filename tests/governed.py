@@ -98,6 +98,8 @@ class Declared:
 
     pipeline: spec.Pipeline
     digest: str = "f" * 64
+    git_commit: str = "c" * 40
+    body: Mapping[str, Any] = field(default_factory=lambda: {"pipeline": "prices", "threshold": 0.1})
 
 
 def declared(name: str = "prices", *, target: Any = None, channels: Sequence[Any] = (), **gates: spec.Gate) -> Declared:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mlmon_dagster.adapters.git import last_commit
 from mlmon_dagster.errors import InputError, InvalidPipelineError, MissingError, Problem
 from mlmon_dagster.pipeline.parse import Parsed, parse_body, parse_pipeline
 from mlmon_dagster.pipeline.spec import Pipeline
@@ -24,6 +26,11 @@ class Declared:
     """Of `body`: the same whatever order, spelling or environment."""
     body: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """What the file declares, plain; variables as they are written."""
+
+    @cached_property
+    def git_commit(self) -> str:
+        """The commit that changed the file's folder last, when this was asked first; see `git.last_commit`."""
+        return last_commit(self.file.parent)
 
 
 def load_pipelines(folder: Path, environ: Mapping[str, str]) -> dict[str, Declared]:

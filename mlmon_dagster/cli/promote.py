@@ -22,12 +22,13 @@ promotion that is pending.
 @click.argument("pipeline")
 @click.option("--to", "environment", type=click.Choice(ENVIRONMENTS), required=True, help="The environment.")
 @click.option("--version", type=click.IntRange(min=1), help="Number of the model version.")
+@click.option("--key", default="", help="Makes the command safe to repeat: the same key asks once.")
 @context.reason_option(required=False)
 @context.acts
 def command(
-    pipeline: str, environment: str, version: int | None, reason: str, actor: str | None, as_json: bool
+    pipeline: str, environment: str, version: int | None, key: str, reason: str, actor: str | None, as_json: bool
 ) -> None:
-    answer = context.acting(actor).promotions.request(pipeline, environment, version, reason=reason)
+    answer = context.acting(actor).promotions.request(pipeline, environment, version, reason=reason, key=key)
     asked = answer.record
     sentence = f"{asked.id}: version {asked.version} of {pipeline} to {environment}, requested by {asked.requester}"
     context.told(answer, sentence, as_json=as_json)

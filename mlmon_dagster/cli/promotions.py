@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 HELP = """Show promotions: those that wait for their gate, all of them, or one with its gate and approvals.
 
+In an emergency, two admins hold a gate open for an hour. The model, the pipeline file and the code stay what was asked
+for; the override is an alert.
+
 \b
 Example:
   mlmon promotions
   mlmon promotions history house_prices
   mlmon promotions show promotion-41
+  mlmon promotions override promotion-41 --reason "outage 7: the new version stops it"
 """
 
 COLUMNS = ("id", "pipeline", "environment", "version", "state", "requested by", "on", "valid until", "reason")
@@ -62,6 +66,20 @@ def show(promotion: str, as_json: bool) -> None:
     for approval in approvals:
         click.echo(f"approved by {approval.approver} on {approval.at:%Y-%m-%d %H:%M}: {approval.reason or 'no reason'}")
     context.show_gate(gate, found.environment)
+
+
+@command.command(help="Hold a promotion's gate open for an hour although conditions are not met; takes two admins.")
+@click.argument("promotion")
+@context.reason_option(required=True)
+@context.acts
+def override(promotion: str, reason: str, actor: str | None, as_json: bool) -> None:
+    answer = context.acting(actor).promotions.override(promotion, reason=reason)
+    until = f"{answer.record.until:%H:%M} UTC"
+    if answer.record.state == "granted":
+        sentence = f"{answer.record.id}: the gate is held open for {promotion} until {until}"
+    else:
+        sentence = f"{answer.record.id} is proposed: another admin has until {until} to give the same command"
+    context.told(answer, sentence, as_json=as_json)
 
 
 def _show(found: "Sequence[Promotion]", empty: str, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from mlmon_dagster.client.alerts import Alerts
 from mlmon_dagster.client.audit import Audit
 from mlmon_dagster.client.connection import Connection
 from mlmon_dagster.client.deployments import Deployments
+from mlmon_dagster.client.findings import Findings
 from mlmon_dagster.client.members import Members
 from mlmon_dagster.client.models import Models
 from mlmon_dagster.client.monitoring import Monitoring
@@ -32,6 +33,7 @@ class Client:
         self.monitoring = Monitoring(connection)
         self.alerts = Alerts(connection)
         self.members = Members(connection)
+        self.findings = Findings(connection)
         self.audit = Audit(connection)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mlmon_dagster.client.connection import Connection, read
 from mlmon_dagster.governance.gates import GateVerdict
+from mlmon_dagster.governance.overrides import Override
 from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 
@@ -34,10 +35,10 @@ class Promotions:
         return self._at.one(GateVerdict, f"/api/promotions/{id}/gate")
 
     def request(
-        self, pipeline: str, environment: str, version: int | None = None, *, reason: str = ""
+        self, pipeline: str, environment: str, version: int | None = None, *, reason: str = "", key: str = ""
     ) -> Recorded[Promotion]:
-        """Asks to take a version into an environment."""
-        body = {"pipeline": pipeline, "environment": environment, "version": version, "reason": reason}
+        """Asks to take a version into an environment; with a key once, whatever becomes of it."""
+        body = {"pipeline": pipeline, "environment": environment, "version": version, "reason": reason, "key": key}
         return self._at.change(Promotion, "/api/promotions", body)
 
     def approve(self, id: str, *, reason: str = "") -> Recorded[Promotion]:
@@ -47,3 +48,7 @@ class Promotions:
     def reject(self, id: str, *, reason: str) -> Recorded[Promotion]:
         """Ends it while it is pending."""
         return self._at.change(Promotion, f"/api/promotions/{id}/reject", {"reason": reason})
+
+    def override(self, id: str, *, reason: str) -> Recorded[Override]:
+        """Holds its gate open for an hour, once two admins want it; in a session."""
+        return self._at.change(Override, f"/api/promotions/{id}/override", {"reason": reason}, approving=True)

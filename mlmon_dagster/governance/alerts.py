@@ -34,6 +34,11 @@ class Alert:
     """Why it did not reach a channel; empty when it did."""
 
     @property
+    def raised_by_entry(self) -> int:
+        """Number of the entry that raised it."""
+        return int(self.id.rpartition("-")[2])
+
+    @property
     def open(self) -> bool:
         """Whether it still closes gates."""
         return self.state in OPEN

@@ -30,6 +30,13 @@ class Deployment:
     """When it stopped being live, or failed."""
     address: str = ""
     reason: str = ""
+    succeeded_at: datetime | None = None
+    """When it went live; `None` while it never did."""
+
+    @property
+    def live_since(self) -> datetime:
+        """When it went live, or (while it has not) was started."""
+        return self.succeeded_at or self.started_at
 
 
 def rollback_to(live: Deployment, history: Sequence[Deployment], version: int | None) -> Deployment | None:

@@ -1,24 +1,30 @@
 """Gates: the conditions under which an environment opens to a promoted model version.
 
 1. The promotion is pending, in time, and what it is bound to has not changed.
-2. The version is live in the environment before.
-3. There, every check of the gate passed on the latest judged window, judged for this very version.
+2. The version is live in the environment before, and has been for the soak time.
+3. There, every check of the gate passed on the latest judged window, judged for this very version and not long ago.
 4. No alert of the pipeline is open.
-5. Enough distinct people consent, for prod at least one of the production team.
-6. Locked stages are declared as they were when they were locked.
+5. Locked stages are declared as they were when they were locked.
+6. The tests that the gate names passed for this version, and the statuses it names for the commit.
+7. Enough distinct people consent, for prod at least one of the production team.
 
-Missing evidence closes a gate. Dev asks for the first condition only (and for approvals, where a pipeline wants them).
+Missing and stale evidence closes a gate. Dev asks for the first condition, and beside it for what its pipeline names.
+An override by two admins takes the place of all but the first condition.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.check import Judged
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.locks import Lock
-from mlmon_dagster.governance.promotions import Approval, Promotion, approvers
+from mlmon_dagster.governance.overrides import Override
+from mlmon_dagster.governance.promotions import Approval, Bound, Promotion, Setback, approvers, counting
 from mlmon_dagster.governance.roles import people
 
 PRODUCTION_TEAM = "production_team"
@@ -38,6 +44,14 @@ class GateRule:
     """Whether one approver must be of the production team."""
     locked: tuple[str, ...] = ()
     """Stages that the pipeline declares as locked."""
+    soak: timedelta | None = None
+    """How long the version must have been live in the environment before."""
+    monitored_within: timedelta | None = None
+    """How long ago the checks may have been judged."""
+    tests: tuple[str, ...] = ()
+    """Tests that must have passed for the version in the environment before."""
+    statuses: tuple[str, ...] = ()
+    """Statuses that the commit must have."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,8 @@ class Evidence:
     """Digest of the model version at present; `None` when the version is not registered."""
     pipeline_digest: str
     """Digest of the pipeline file at present."""
+    git_commit: str
+    """The commit that changed the pipeline's folder last; empty where there is no repository."""
     live_before: Deployment | None
     judged: Mapping[str, Judged]
     """The latest verdict of each check in the environment before."""
@@ -58,9 +74,21 @@ class Evidence:
     approvals: tuple[Approval, ...] = ()
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Roles that the approvers hold now in the project."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Other names of people, see `people`."""
+    setbacks: tuple[Setback, ...] = ()
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    """By name: tests of this version in the environment before, statuses of this commit."""
+    override: Override | None = None
+    """What holds the gate open although conditions are not met."""
     locks: tuple[Lock, ...] = ()
     declared: Mapping[str, str] = field(default_factory=dict)
     """Stage -> digest of its declaration at present."""
+
+    @property
+    def present(self) -> Bound:
+        """What the promotion would have to be bound to now."""
+        return Bound(self.digest or "", self.pipeline_digest, self.git_commit)
 
 
 @dataclass(frozen=True)
@@ -72,6 +100,8 @@ class Condition:
     detail: str
     who: str = ""
     """Who or what can satisfy it; empty when it is satisfied."""
+    overridden: bool = False
+    """Whether it is not met and an override takes its place."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +120,36 @@ class GateVerdict:
         """What still closes it."""
         return tuple(condition for condition in self.conditions if not condition.satisfied)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the conditions as they stand: what an approver saw."""
+        seen = [[one.name, one.satisfied, one.detail] for one in self.conditions if one.name not in CONSENT]
+        return hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
+
+
+CONSENT = ("approvals", "production team")
+"""Conditions that people satisfy by approving; all others are evidence for them."""
+
+HARD = ("pending", "in time", "unchanged")
+"""Conditions that no override takes the place of."""
+
 
 def evaluate_gate(rule: GateRule, evidence: Evidence) -> GateVerdict:
     """Every condition of the rule, judged by the evidence; none is left out because another one failed."""
     conditions = [_pending(evidence), _in_time(evidence), _unchanged(evidence)]
     if rule.before is not None:
-        conditions += [_live_before(rule.before, evidence), *_checks(rule, rule.before, evidence)]
+        conditions += [_live_before(rule.before, evidence), *_soak(rule, rule.before, evidence)]
+        conditions += [*_checks(rule, rule.before, evidence), *_fresh(rule, rule.before, evidence)]
         conditions += [_no_alert(evidence), *_locks(rule, evidence)]
-    conditions += _approvals(rule, evidence)
-    return GateVerdict(tuple(conditions))
+    conditions += [*_found(rule, evidence), *_approvals(rule, evidence)]
+    return GateVerdict(tuple(_overridden(one, evidence.override) for one in conditions))
+
+
+def _overridden(condition: Condition, override: Override | None) -> Condition:
+    if override is None or condition.satisfied or condition.name in HARD:
+        return condition
+    detail = f"overridden by {override.proposed_by} and {override.granted_by}: {override.reason} ({condition.detail})"
+    return replace(condition, satisfied=True, overridden=True, detail=detail, who="")
 
 
 def _condition(name: str, satisfied: bool, detail: str, who: str) -> Condition:
@@ -125,7 +176,11 @@ def _unchanged(evidence: Evidence) -> Condition:
         changed.append(f"the digest of version {promotion.version} is no longer {promotion.digest[:12]}")
     if evidence.pipeline_digest != promotion.pipeline_digest:
         changed.append("the pipeline file changed since the request")
-    detail = "; ".join(changed) or f"model {promotion.digest[:12]}, pipeline {promotion.pipeline_digest[:12]}"
+    if evidence.git_commit != promotion.git_commit:
+        changed.append(f"the code changed since the request (commit {evidence.git_commit[:12] or 'none'})")
+    commit = f", commit {promotion.git_commit[:12]}" if promotion.git_commit else ""
+    same = f"model {promotion.digest[:12]}, pipeline {promotion.pipeline_digest[:12]}{commit}"
+    detail = "; ".join(changed) or same
     return _condition("unchanged", not changed, detail, "a new promotion")
 
 
@@ -166,22 +221,81 @@ def _no_alert(evidence: Evidence) -> Condition:
     return _condition("no open alert", not found, detail, " or ".join(people("alerts")))
 
 
-def _approvals(rule: GateRule, evidence: Evidence) -> Iterator[Condition]:
-    names = approvers(
-        evidence.promotion,
-        evidence.approvals,
-        evidence.roles,
-        digest=evidence.digest or "",
-        pipeline_digest=evidence.pipeline_digest,
+def _soak(rule: GateRule, before: str, evidence: Evidence) -> Iterator[Condition]:
+    if rule.soak is None:
+        return
+    live = evidence.live_before
+    since = evidence.now - (live.live_since if live else evidence.now)
+    detail = f"live in {before} for {_span(since)} of {_span(rule.soak)}"
+    yield _condition("soak time", live is not None and since >= rule.soak, detail, "time")
+
+
+def _fresh(rule: GateRule, before: str, evidence: Evidence) -> Iterator[Condition]:
+    if rule.monitored_within is None or not rule.checks:
+        return
+    judged = [evidence.judged[name].at for name in rule.checks if name in evidence.judged]
+    age = evidence.now - min(judged) if judged else None
+    limit = _span(rule.monitored_within)
+    detail = f"judged {_span(age)} ago, at most {limit}" if age is not None else f"never judged, at most {limit} ago"
+    yield _condition(
+        "monitoring is fresh", age is not None and age <= rule.monitored_within, detail, f"model_monitoring of {before}"
     )
+
+
+def _found(rule: GateRule, evidence: Evidence) -> Iterator[Condition]:
+    where = f" in {rule.before}" if rule.before else ""
+    about = {
+        **dict.fromkeys(rule.tests, ("test", f"version {evidence.promotion.version}{where}")),
+        **dict.fromkeys(rule.statuses, ("status", f"commit {evidence.git_commit[:12] or '(no repository)'}")),
+    }
+    for name, (kind, what) in about.items():
+        found = evidence.findings.get(name)
+        if found is None:
+            detail = f"nothing is known for {what}"
+        else:
+            said = f": {found.detail}" if found.detail else ""
+            detail = f"{'passed' if found.passed else 'failed'} for {what}, says {found.found_by}{said}"
+        who = f"{' or '.join(people('report'))}, or the machine"
+        yield _condition(f"{kind} {name}", found is not None and found.passed, detail, who)
+
+
+def _span(span: timedelta) -> str:
+    """A length of time in its two greatest units.
+
+    >>> _span(timedelta(days=1, hours=2, minutes=30))
+    '1 d 2 h'
+    """
+    minutes = max(int(span.total_seconds()) // 60, 0)
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    shown = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(shown[:2]) or "0 min"
+
+
+def _approvals(rule: GateRule, evidence: Evidence) -> Iterator[Condition]:
+    given = consents(evidence)
+    names = approvers(given, evidence.names)
     if rule.approvals:
         detail = f"{len(names)} of {rule.approvals}" + (f": {', '.join(names)}" if names else "")
+        lapsed = len({one.approver for one in evidence.approvals} - {one.approver for one in given})
+        detail += f" ({lapsed} given before no longer count)" if lapsed else ""
         who = f"{' or '.join(people('approve'))}, other than {evidence.promotion.requester}"
         yield _condition("approvals", len(names) >= rule.approvals, detail, who)
     if rule.production_team:
-        theirs = [name for name in names if PRODUCTION_TEAM in evidence.roles.get(name, frozenset())]
-        detail = ", ".join(theirs) or "nobody of the production team has approved"
+        theirs = [one.approver for one in given if PRODUCTION_TEAM in evidence.roles.get(one.approver, frozenset())]
+        detail = ", ".join(dict.fromkeys(theirs)) or "nobody of the production team has approved"
         yield _condition("production team", bool(theirs), detail, PRODUCTION_TEAM)
+
+
+def consents(evidence: Evidence) -> tuple[Approval, ...]:
+    """The approvals that count now."""
+    return counting(
+        evidence.promotion,
+        evidence.approvals,
+        evidence.roles,
+        present=evidence.present,
+        names=evidence.names,
+        setbacks=evidence.setbacks,
+    )
 
 
 def _locks(rule: GateRule, evidence: Evidence) -> Iterator[Condition]:

@@ -2,21 +2,39 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from mlmon_dagster.errors import InputError
 from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.audit import Entry, read
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.locks import Lock
 from mlmon_dagster.governance.models import Model
+from mlmon_dagster.governance.overrides import Override
+from mlmon_dagster.governance.people import Person
+from mlmon_dagster.governance.pipelines import PipelineVersion
 from mlmon_dagster.governance.promotions import Approval, Promotion
+from mlmon_dagster.governance.repeats import Repeat
 from mlmon_dagster.governance.roles import Member
 
-Record = Member | Model | Promotion | Approval | Deployment | Alert | Lock
+Record = (
+    Member
+    | Person
+    | Model
+    | PipelineVersion
+    | Promotion
+    | Approval
+    | Override
+    | Finding
+    | Deployment
+    | Alert
+    | Lock
+    | Repeat
+)
 """A row of a projection; every record has an `id` and the `seq` of the entry that changed it last."""
 
-RECORDS: tuple[type[Any], ...] = (Member, Model, Promotion, Approval, Deployment, Alert, Lock)
+RECORDS: tuple[type[Any], ...] = get_args(Record)
 
 Tables = dict[type[Any], dict[str, Any]]
 """All projections in memory: record type -> id -> record."""
@@ -40,7 +58,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Remove:
-    """The record `id` ceases."""
+    """The record `id` ceases, if it is there."""
 
     kind: type[Any]
     id: str
@@ -56,7 +74,7 @@ def apply(entry: Entry) -> tuple[Change, ...]:
             f"entry {entry.seq} of the audit log has the action {entry.action!r}, which this version does not know",
             hint="upgrade mlmon_dagster",
         )
-    return ACTIONS[entry.action](entry)
+    return (*ACTIONS[entry.action](entry), *_keyed(entry))
 
 
 def replay(entries: Iterable[Entry]) -> Tables:
@@ -75,7 +93,7 @@ def _carry_out(tables: Tables, change: Change, seq: int) -> None:
         case Update(kind, id, values):
             tables[kind][id] = replace(tables[kind][id], seq=seq, **values)
         case Remove(kind, id):
-            del tables[kind][id]
+            tables[kind].pop(id, None)
 
 
 def _registered(entry: Entry) -> tuple[Change, ...]:
@@ -117,6 +135,7 @@ def _requested(entry: Entry) -> tuple[Change, ...]:
                 entry.at,
                 read(data["expires_at"]),
                 data["reason"],
+                data.get("git_commit", ""),
             )
         ),
     )
@@ -133,6 +152,8 @@ def _approved(entry: Entry) -> tuple[Change, ...]:
         data["pipeline_digest"],
         entry.at,
         data["reason"],
+        data.get("git_commit", ""),
+        data.get("evidence", ""),
     )
     state = {"state": "approved"} if data["complete"] else {}
     return Insert(approval), Update(Promotion, entry.subject, state)
@@ -173,7 +194,8 @@ def _started(entry: Entry) -> tuple[Change, ...]:
 
 def _succeeded(entry: Entry) -> tuple[Change, ...]:
     data = entry.data
-    changes: list[Change] = [Update(Deployment, entry.subject, {"state": "live", "address": data["address"]})]
+    live = {"state": "live", "address": data["address"], "succeeded_at": entry.at}
+    changes: list[Change] = [Update(Deployment, entry.subject, live)]
     if data["supersedes"]:
         changes.append(Update(Deployment, data["supersedes"], {"state": "superseded", "ended_at": entry.at}))
     if data["promotion"]:
@@ -256,10 +278,27 @@ def _released(entry: Entry) -> tuple[Change, ...]:
     return (Remove(Lock, entry.subject),)
 
 
+def _proposed(entry: Entry) -> tuple[Change, ...]:
+    return (Insert(_member(entry, "proposed")),)
+
+
 def _granted(entry: Entry) -> tuple[Change, ...]:
-    data = entry.data
-    member = Member(entry.subject, entry.seq, data["name"], data["role"], _text(entry.project), entry.actor, entry.at)
-    return (Insert(member),)
+    if entry.data.get("proposed_by"):
+        return (Update(Member, entry.subject, {"state": "held", "confirmed_by": entry.actor}),)
+    return (Insert(_member(entry, "held")),)
+
+
+def _member(entry: Entry, state: str) -> Member:
+    data, project = entry.data, _text(entry.project)
+    return Member(entry.subject, entry.seq, data["name"], data["role"], project, entry.actor, entry.at, state)
+
+
+def _ending(entry: Entry) -> tuple[Change, ...]:
+    return (Update(Member, entry.subject, {"state": "ending", "contested_by": entry.actor}),)
+
+
+def _kept(entry: Entry) -> tuple[Change, ...]:
+    return (Update(Member, entry.subject, {"state": "held", "contested_by": ""}),)
 
 
 def _revoked(entry: Entry) -> tuple[Change, ...]:
@@ -267,8 +306,53 @@ def _revoked(entry: Entry) -> tuple[Change, ...]:
 
 
 def _noted(entry: Entry) -> tuple[Change, ...]:
-    """Credentials are kept elsewhere: an entry tells that they changed, and replaying it changes nothing."""
+    """What the entry tells of is kept elsewhere (credentials, keys): replaying it changes nothing."""
     return ()
+
+
+def _linked(entry: Entry) -> tuple[Change, ...]:
+    return (Insert(Person(entry.subject, entry.seq, entry.data["person"], entry.actor, entry.at)),)
+
+
+def _unlinked(entry: Entry) -> tuple[Change, ...]:
+    return (Remove(Person, entry.subject),)
+
+
+def _override_proposed(entry: Entry) -> tuple[Change, ...]:
+    data, scope = entry.data, (_text(entry.pipeline), _text(entry.project), _text(entry.environment))
+    until = read(data["until"])
+    override = Override(
+        entry.subject, entry.seq, data["promotion"], *scope, "proposed", entry.actor, data["reason"], until
+    )
+    return (Insert(override),)
+
+
+def _override_granted(entry: Entry) -> tuple[Change, ...]:
+    until = read(entry.data["until"])
+    return (Update(Override, entry.subject, {"state": "granted", "granted_by": entry.actor, "until": until}),)
+
+
+def _declared(entry: Entry) -> tuple[Change, ...]:
+    data, scope = entry.data, (_text(entry.pipeline), _text(entry.project))
+    version = PipelineVersion(
+        entry.subject, entry.seq, *scope, data["digest"], data["git_commit"], data["body"], entry.actor, entry.at
+    )
+    return Remove(PipelineVersion, entry.subject), Insert(version)
+
+
+def _reported(entry: Entry) -> tuple[Change, ...]:
+    data, scope = entry.data, (_text(entry.pipeline), _text(entry.project))
+    said = (data["about"], data["name"], data["passed"], data["detail"])
+    finding = Finding(entry.subject, entry.seq, *scope, *said, entry.environment, entry.actor, entry.at)
+    return Remove(Finding, entry.subject), Insert(finding)
+
+
+def _keyed(entry: Entry) -> tuple[Change, ...]:
+    """What any entry leaves behind that was made with a key."""
+    if "asked" not in entry.data:
+        return ()
+    id = f"{entry.actor}/{entry.data['key']}"
+    return (Insert(Repeat(id, entry.seq, entry.action, entry.subject, entry.data["asked"])),)
 
 
 def _text(value: str | None) -> str:
@@ -294,7 +378,10 @@ ACTIONS: Mapping[str, Callable[[Entry], tuple[Change, ...]]] = {
     "alert.resolved": _resolved,
     "lock.set": _locked,
     "lock.released": _released,
+    "role.proposed": _proposed,
     "role.granted": _granted,
+    "role.contested": _ending,
+    "role.kept": _kept,
     "role.revoked": _revoked,
     "account.set": _noted,
     "account.disabled": _noted,
@@ -303,5 +390,12 @@ ACTIONS: Mapping[str, Callable[[Entry], tuple[Change, ...]]] = {
     "token.revoked": _noted,
     "session.opened": _noted,
     "access.refused": _noted,
+    "person.linked": _linked,
+    "person.unlinked": _unlinked,
+    "override.proposed": _override_proposed,
+    "override.granted": _override_granted,
+    "pipeline.declared": _declared,
+    "finding.reported": _reported,
+    "key.introduced": _noted,
 }
 """Every action an entry can have, and what it changes."""

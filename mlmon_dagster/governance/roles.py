@@ -31,6 +31,7 @@ PERMITTED: Mapping[str, tuple[str, ...]] = {
     "rollback:dev": ("ml_engineer", "data_engineer", "production_team", "admin", "machine"),
     "rollback:staging": ("production_team", "admin", "machine"),
     "rollback:prod": ("production_team", "admin", "machine"),
+    "report": ("production_team", "admin", "machine"),
     "expire": ("admin", "machine"),
     "alerts": ("monitoring_team", "admin", "machine"),
     "lock": ("production_team", "admin", "machine"),
@@ -57,6 +58,17 @@ class Member:
     project: str
     granted_by: str
     granted_at: datetime
+    state: str = "held"
+    """`proposed` until another admin confirms it, `held`, or `ending` while its revocation waits for another admin."""
+    confirmed_by: str = ""
+    """The second admin; empty where the first one was alone."""
+    contested_by: str = ""
+    """The admin who wants the role to end."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the person has the role now."""
+        return self.state != "proposed"
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,7 @@ def actor(name: str, members: Iterable[Member]) -> Actor:
     """The actor called `name` with the roles that `members` give to it."""
     if name == MACHINE:
         return Actor(name, "machine")
-    grants = frozenset((member.role, member.project) for member in members if member.name == name)
+    grants = frozenset((member.role, member.project) for member in members if member.name == name and member.held)
     return Actor(person(name), "person", grants)
 
 
@@ -139,6 +151,7 @@ _SPOKEN = {
     "deploy": "deploy to {environment}",
     "approve": "approve or reject a promotion",
     "rollback": "roll back {environment}",
+    "report": "report findings of tests and commit statuses",
     "expire": "expire promotions",
     "alerts": "raise, acknowledge or resolve alerts",
     "lock": "lock a stage",

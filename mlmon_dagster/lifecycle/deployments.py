@@ -35,7 +35,7 @@ def open_promotion(
         found = verdict(books, governance, declared, asked, digest)
         if not found.open:
             raise closed(asked, found)
-        return _start(Act(books, who, role, governance.now()), declared.pipeline, asked)
+        return _start(Act(books, who, role, governance.now()), declared.pipeline, asked, found)
 
 
 def finish_deployment(governance: Governance, deployment: str, address: str, *, actor: str = MACHINE) -> Deployment:
@@ -92,9 +92,10 @@ def target_name(pipeline: Pipeline, environment: str) -> str:
     return next((name for name in names("target") if plugin("target", name) is declared), declared.__name__)
 
 
-def _start(act: Act, pipeline: Pipeline, asked: Promotion) -> Deployment:
+def _start(act: Act, pipeline: Pipeline, asked: Promotion, found: GateVerdict) -> Deployment:
     scope = {"project": asked.project, "pipeline": asked.pipeline, "environment": asked.environment}
-    act.append("promotion.opened", asked.id, {"digest": asked.digest}, **scope)
+    conditions = [[one.name, one.detail, one.overridden] for one in found.conditions]
+    act.append("promotion.opened", asked.id, {"digest": asked.digest, "conditions": conditions}, **scope)
     before, id = live(act.books, asked.pipeline, asked.environment), f"deployment-{act.books.next_seq}"
     data = {
         "promotion": asked.id,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mlmon_dagster.governance.audit import Entry, Sealed
+from mlmon_dagster.governance.people import Person, names_of
 from mlmon_dagster.governance.roles import Actor, Member, permit
 from mlmon_dagster.governance.roles import actor as actor_of
 from mlmon_dagster.pipeline.spec import Pipeline
@@ -31,6 +32,16 @@ class Declaration(Protocol):
 
     @property
     def digest(self) -> str: ...
+
+    @property
+    def git_commit(self) -> str:
+        """The commit that changed the pipeline's folder last; empty where there is no repository."""
+        ...
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """What the file declares, plain; variables as they are written."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,3 +81,8 @@ def acting(governance: Governance, actor: str, permission: str, project: str) ->
 def known_actor(books: Reading, name: str) -> Actor:
     """The person or machine called `name` with the roles it holds."""
     return actor_of(name, books.find(Member, name=name))
+
+
+def known_names(books: Reading) -> dict[str, str]:
+    """Name -> the name that stands for the person, where they differ."""
+    return names_of(books.find(Person))

@@ -1,21 +1,24 @@
 """Commands on promotions: request, approve, reject, expire."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import asdict, replace
 
 from mlmon_dagster.errors import BlockedError, DeniedError, InputError, MissingError
 from mlmon_dagster.governance.audit import readable, written
+from mlmon_dagster.governance.gates import CONSENT, Evidence, GateRule, consents, evaluate_gate
 from mlmon_dagster.governance.models import Model
-from mlmon_dagster.governance.promotions import PENDING, Approval, Promotion, approvers, before
+from mlmon_dagster.governance.people import person_of
+from mlmon_dagster.governance.promotions import PENDING, Approval, Bound, Promotion, before
 from mlmon_dagster.governance.roles import MACHINE, PERMITTED, permit
-from mlmon_dagster.lifecycle.gate import live, rule_of
-from mlmon_dagster.lifecycle.governance import Act, Declaration, Governance, acting, known_actor
+from mlmon_dagster.lifecycle.gate import evidence_of, live, rule_of
+from mlmon_dagster.lifecycle.governance import Act, Declaration, Governance, acting, known_actor, known_names
+from mlmon_dagster.lifecycle.once import Once
+from mlmon_dagster.lifecycle.pipelines import note_version
 from mlmon_dagster.pipeline.spec import Pipeline
+from mlmon_dagster.pipeline.times import period
 from mlmon_dagster.plugins import unknown
 from mlmon_dagster.ports import Reading
-
-PERIODS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def request_promotion(
@@ -26,17 +29,21 @@ def request_promotion(
     *,
     actor: str,
     reason: str = "",
+    key: str = "",
 ) -> Promotion:
     """Asks to take the version into the environment; the same request again returns the one that is pending.
 
-    Without a version it is the one live in the environment before, for dev the newest registered one.
-    A pending request for other digests lapses. Raises `DeniedError`, `MissingError`, `BlockedError` when the version
-    is live there already.
+    Without a version it is the one live in the environment before, for dev the newest registered one. A pending
+    request that is bound to something else lapses. With a `key`, the promotion that the actor made with it is returned
+    whatever became of it. Raises `DeniedError`, `MissingError`, `BlockedError` when the version is live there already.
     """
     pipeline, reason = declared.pipeline, readable(reason, "reason")
     if environment not in pipeline.environments:
         raise MissingError(unknown(f"environment of {pipeline.name}", environment, pipeline.environments))
     with acting(governance, actor, f"request:{environment}", pipeline.project) as act:
+        once = Once(act, key, ("request", pipeline.name, environment, version))
+        if once.subject is not None:
+            return find_promotion(act.books, once.subject)
         model = _chosen(act.books, pipeline, environment, version)
         running = live(act.books, pipeline.name, environment)
         if running and (running.version, running.digest) == (model.number, model.digest):
@@ -44,27 +51,31 @@ def request_promotion(
                 f"version {model.number} of {pipeline.name} is live in {environment} already ({running.id})"
             )
         waiting = _settle(act, declared, environment, model)
-        return waiting or _request(act, declared, environment, model, reason)
+        return waiting or _request(act, declared, environment, model, reason, once)
 
 
 def approve(
     governance: Governance, declared: Declaration, promotion: str, *, actor: str, reason: str = ""
 ) -> Promotion:
-    """Consents to exactly the promotion's digests (`promotion.approved`); a second time changes nothing.
+    """Consents to exactly what the promotion is bound to (`promotion.approved`); a second time changes nothing.
 
-    Raises `DeniedError` for the requester, machines and roles that do not approve, `BlockedError` when the promotion
-    is over, expired or bound to digests that are no longer the present ones.
+    The entry holds the digest of what the gate said at that moment. When the evidence becomes worse afterwards, the
+    approval no longer counts and can be given again. Raises `DeniedError` for the requester (under any name), machines
+    and roles that do not approve, `BlockedError` when the promotion is over, expired or bound to what has changed.
     """
     reason = readable(reason, "reason")
     with _acting_on(governance, actor, promotion) as (act, asked):
-        _refuse_own(act, asked)
+        names = known_names(act.books)
+        _refuse_own(act, asked, names)
         _refuse_over(governance, asked)
         _refuse_lapsed(act.books, declared, asked)
-        given = act.books.find(Approval, promotion=asked.id)
-        if not any(approval.approver == actor for approval in given):
-            complete = _complete(act, declared, asked, given)
-            digests = {"digest": asked.digest, "pipeline_digest": asked.pipeline_digest}
-            _append(act, "promotion.approved", asked, {**digests, "complete": complete, "reason": reason})
+        rule = rule_of(declared.pipeline, asked.environment)
+        evidence = evidence_of(act.books, governance, declared, asked, rule)
+        if not any(one.approver == actor for one in consents(evidence)):
+            note_version(act, declared)
+            data = {**asdict(asked.bound), "evidence": evaluate_gate(rule, evidence).digest}
+            complete = _complete(act, rule, evidence)
+            _append(act, "promotion.approved", asked, {**data, "complete": complete, "reason": reason})
         return find_promotion(act.books, asked.id)
 
 
@@ -144,37 +155,38 @@ def _chosen(books: Reading, pipeline: Pipeline, environment: str, version: int |
 
 def _settle(act: Act, declared: Declaration, environment: str, model: Model) -> Promotion | None:
     """The request that is under way for the same digests; others of this version are ended."""
-    name, present = declared.pipeline.name, (model.digest, declared.digest)
+    name, present = declared.pipeline.name, Bound(model.digest, declared.digest, declared.git_commit)
     states = (*PENDING, "opened")
     for asked in act.books.find(Promotion, pipeline=name, environment=environment, version=model.number, state=states):
         if not asked.pending:
             return asked
         if asked.expires_at <= act.at:
             _end(act, asked, "expired", "nobody opened it in time")
-        elif (asked.digest, asked.pipeline_digest) != present:
-            _end(act, asked, "lapsed", "the model or the pipeline file changed since the request")
+        elif asked.bound != present:
+            _end(act, asked, "lapsed", "the model, the pipeline file or its code changed since the request")
         else:
             return asked
     return None
 
 
-def _request(act: Act, declared: Declaration, environment: str, model: Model, reason: str) -> Promotion:
+def _request(act: Act, declared: Declaration, environment: str, model: Model, reason: str, once: Once) -> Promotion:
+    note_version(act, declared)
     pipeline, id = declared.pipeline, f"promotion-{act.books.next_seq}"
     age = pipeline.stages.model_deployment.environments[environment].gate.maximum_age
     data = {
         "version": model.number,
-        "digest": model.digest,
-        "pipeline_digest": declared.digest,
-        "expires_at": written(act.at + int(age[:-1]) * PERIODS[age[-1]]),
+        **asdict(Bound(model.digest, declared.digest, declared.git_commit)),
+        "expires_at": written(act.at + period(age)),
         "reason": reason,
+        **once.data,
     }
     scope = {"project": pipeline.project, "pipeline": pipeline.name, "environment": environment}
     act.append("promotion.requested", id, data, **scope)
     return find_promotion(act.books, id)
 
 
-def _refuse_own(act: Act, asked: Promotion) -> None:
-    if act.actor.name == asked.requester:
+def _refuse_own(act: Act, asked: Promotion, names: Mapping[str, str]) -> None:
+    if person_of(act.actor.name, names) == person_of(asked.requester, names):
         raise DeniedError(
             f"{asked.id} was requested by {asked.requester}, who cannot approve it",
             hint=f"another person with the role {' or '.join(PERMITTED['approve'])} can",
@@ -194,23 +206,22 @@ def _refuse_lapsed(books: Reading, declared: Declaration, asked: Promotion) -> N
     if declared.pipeline.name != asked.pipeline:
         raise InputError(f"{asked.id} is a promotion of {asked.pipeline}, not of {declared.pipeline.name}")
     model = books.one(Model, f"{asked.pipeline}/{asked.version}")
-    if model is None or (asked.digest, asked.pipeline_digest) != (model.digest, declared.digest):
+    if model is None or asked.bound != Bound(model.digest, declared.digest, declared.git_commit):
         raise BlockedError(
-            f"{asked.id} has lapsed: the model or the pipeline file changed since the request",
+            f"{asked.id} has lapsed: the model, the pipeline file or its code changed since the request",
             hint=f"request it again: mlmon promote {asked.pipeline} --to {asked.environment} --version {asked.version}",
             code="LAPSED",
         )
 
 
-def _complete(act: Act, declared: Declaration, asked: Promotion, given: tuple[Approval, ...]) -> bool:
+def _complete(act: Act, rule: GateRule, evidence: Evidence) -> bool:
     """Whether the quorum is reached once the actor's approval is added."""
-    rule = rule_of(declared.pipeline, asked.environment)
-    added = Approval("", 0, asked.id, act.actor.name, asked.digest, asked.pipeline_digest, act.at)
-    all_given = (*given, added)
-    roles = {one.approver: known_actor(act.books, one.approver).roles(asked.project) for one in all_given}
-    names = approvers(asked, all_given, roles, digest=asked.digest, pipeline_digest=asked.pipeline_digest)
-    team = any("production_team" in roles[name] for name in names)
-    return len(names) >= rule.approvals and (team or not rule.production_team)
+    asked, name = evidence.promotion, act.actor.name
+    seq = act.books.next_seq
+    added = Approval(id="", seq=seq, promotion=asked.id, approver=name, at=act.at, **asdict(asked.bound))
+    roles = {**evidence.roles, name: act.actor.roles(asked.project)}
+    found = evaluate_gate(rule, replace(evidence, approvals=(*evidence.approvals, added), roles=roles))
+    return all(one.satisfied for one in found.conditions if one.name in CONSENT)
 
 
 def _end(act: Act, asked: Promotion, state: str, reason: str) -> None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.governance.alerts import OPEN, Alert
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.gates import GateVerdict
 from mlmon_dagster.governance.models import Model
+from mlmon_dagster.governance.people import Person
 from mlmon_dagster.governance.promotions import PENDING, Promotion
 from mlmon_dagster.governance.roles import Member
 from mlmon_dagster.lifecycle import gate
@@ -124,6 +126,18 @@ def receipt(governance: Governance, seq: int) -> Receipt:
     with governance.ledger.read() as reading:
         found = reading.line(seq)
     return Receipt(found.seq, found.leaf, found.hash)
+
+
+def people(governance: Governance) -> tuple[Person, ...]:
+    """Names of people who are known under another one too."""
+    with governance.ledger.read() as reading:
+        return reading.find(Person)
+
+
+def findings(governance: Governance, pipeline: str) -> tuple[Finding, ...]:
+    """What was reported of the pipeline's commits and versions."""
+    with governance.ledger.read() as reading:
+        return reading.find(Finding, pipeline=pipeline)
 
 
 def _of(pipeline: str | None) -> dict[str, str]:

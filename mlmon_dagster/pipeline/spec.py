@@ -148,6 +148,16 @@ class Gate:
     ] = None
     checks: Annotated[tuple[str, ...], Field(description="checks that must pass where the version runs now")] = ()
     maximum_age: Annotated[Period, Field(description="a promotion that is not opened in this time expires")] = "24h"
+    soak: Annotated[
+        Period | None, Field(description="how long the version must have been live in the environment before")
+    ] = None
+    monitored_within: Annotated[
+        Period | None, Field(description="how old the checks' verdicts may be (default: three windows, a day at least)")
+    ] = None
+    tests: Annotated[
+        tuple[str, ...], Field(description="tests that must have passed for the version where it runs now")
+    ] = ()
+    statuses: Annotated[tuple[str, ...], Field(description="statuses that the commit must have, such as CI's")] = ()
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,9 @@ Text = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True),
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), AfterValidator(_readable)
 ]
+Key = Annotated[str, StringConstraints(max_length=150, strip_whitespace=True), AfterValidator(_readable)]
+"""Makes a command safe to repeat."""
+
 EnvironmentName = Literal["dev", "staging", "prod"]
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 WholeNumber = Annotated[int, BeforeValidator(_number)]

@@ -199,3 +199,39 @@ def test_of_a_foreign_project_not_even_the_names_are_seen(desk: DeskOf, api: Api
         said = str(refusal.value)
         assert "pricing" not in said
         assert "known: prices" not in said
+
+
+def test_a_key_asks_once(desk: DeskOf) -> None:
+    asked = desk("mia").promotions.request("prices", "dev", key="release-7").record
+    desk("mia").promotions.reject(asked.id, reason="no")
+    assert desk("mia").promotions.request("prices", "dev", key="release-7").record.id == asked.id
+
+
+def test_two_admins_override_a_gate(desk: DeskOf) -> None:
+    desk("root").members.grant("pia", "admin")
+    asked = desk("mia").promotions.request("prices", "prod", 1).record
+    with pytest.raises(DeniedError):
+        desk("sue").promotions.override(asked.id, reason="outage")
+    assert desk("root").promotions.override(asked.id, reason="outage").record.state == "proposed"
+    assert desk("pia").promotions.override(asked.id, reason="outage").record.granted_by == "pia"
+    assert desk("sue").promotions.gate(asked.id).open
+
+
+def test_names_of_one_person_are_linked(desk: DeskOf) -> None:
+    linked = desk("root").members.link("sue", "pia")
+    assert desk("mia").members.people() == (linked.record,)
+    with pytest.raises(DeniedError):
+        desk("mia").members.link("mia", "pia")
+    assert desk("root").members.unlink("sue", reason="two people").record.person == "pia"
+    assert desk("mia").members.people() == ()
+
+
+def test_findings_are_reported_and_listed(desk: DeskOf, api: Api) -> None:
+    deployed(api.governance, api.ours, "dev")
+    status = desk("pia").findings.status("prices", "a" * 40, "ci", passed=True).record
+    test = desk("pia").findings.test("prices", "dev", "integration", passed=False, detail="2 failed").record
+    assert desk("sue").findings.list("prices") == (status, test)
+    with pytest.raises(DeniedError):
+        desk("mia").findings.status("prices", "a" * 40, "ci", passed=True)
+    with pytest.raises(InputError):
+        desk("pia").findings.status("prices", "HEAD", "ci", passed=True)

@@ -184,7 +184,8 @@ TAMPERED = {
     "a changed leaf": (f"UPDATE audit_log SET leaf = '{'0' * 64}' WHERE seq = 5", 5),
     "words an entry is filed under": ("UPDATE audit_log SET actor = 'eve' WHERE seq = 4", 4),
     "a role nobody granted": (
-        "INSERT INTO members SELECT 'eve/*/admin', 3, 'eve', role, project, granted_by, granted_at FROM members "
+        "INSERT INTO members SELECT 'eve/*/admin', 3, 'eve', role, project, granted_by, granted_at, state, "
+        "confirmed_by, contested_by FROM members "
         "WHERE id = 'root/*/admin'",
         3,
     ),
@@ -227,8 +228,8 @@ def test_entries_are_found_by_their_words_newest_last(database: Database) -> Non
     register_model(governance, one.pipeline, version(), actor=MACHINE)
     asked = request_promotion(governance, one, "dev", None, actor="mia")
     with database.ledger.read() as reading:
-        newest = [line.entry.action for line in reading.entries(newest=2)]
-        assert newest == ["model.registered", "promotion.requested"]
+        newest = [line.entry.action for line in reading.entries(newest=3)]
+        assert newest == ["model.registered", "pipeline.declared", "promotion.requested"]
         assert [line.entry.subject for line in reading.entries(subject=asked.id)] == [asked.id]
         assert reading.one(Promotion, "promotion-0") is None
 

@@ -9,12 +9,26 @@ from governed import START, WINDOW
 from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.check import Judged
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.gates import Evidence, GateRule, GateVerdict, evaluate_gate
 from mlmon_dagster.governance.locks import Lock
-from mlmon_dagster.governance.promotions import Approval, Promotion
+from mlmon_dagster.governance.overrides import Override, in_force
+from mlmon_dagster.governance.promotions import Approval, Promotion, Setback
 
-DIGEST, FILE = "a" * 64, "f" * 64
-RULE = GateRule("prod", "staging", 2, ("inputs", "price_ks"), True, ("model_registry",))
+DIGEST, FILE, COMMIT = "a" * 64, "f" * 64, "c" * 40
+LATER, UNTIL, OVER = (START + timedelta(hours=hours) for hours in (1, 2, 25))
+RULE = GateRule(
+    "prod",
+    "staging",
+    2,
+    ("inputs", "price_ks"),
+    True,
+    ("model_registry",),
+    soak=timedelta(hours=2),
+    monitored_within=timedelta(days=2),
+    tests=("integration",),
+    statuses=("ci",),
+)
 PROMOTION = Promotion(
     "promotion-9",
     9,
@@ -28,6 +42,7 @@ PROMOTION = Promotion(
     "requested",
     START,
     START + timedelta(hours=24),
+    git_commit=COMMIT,
 )
 LIVE = Deployment(
     "deployment-5",
@@ -42,8 +57,9 @@ LIVE = Deployment(
     "canary",
     "live",
     None,
-    START,
+    START - timedelta(days=1),
     "m",
+    succeeded_at=START - timedelta(hours=1),
 )
 ALERT = Alert("alert-7", 7, "prices", "pricing", "dev", "inputs", "open", WINDOW, 1, "drift", START)
 LOCK = Lock("prices/model_registry", 2, "prices", "pricing", "model_registry", "b" * 64, "pia", START)
@@ -55,14 +71,19 @@ def judged(check: str, **fields: object) -> Judged:
 
 
 def approval(name: str, **fields: str) -> Approval:
-    return replace(Approval(f"approval-{name}", 1, "promotion-9", name, DIGEST, FILE, START), **fields)  # type: ignore[arg-type]
+    return replace(Approval(f"approval-{name}", 1, "promotion-9", name, DIGEST, FILE, START, "", COMMIT), **fields)  # type: ignore[arg-type]
+
+
+def finding(name: str, *, passed: bool = True) -> Finding:
+    return Finding(f"prices/x/{name}", 1, "prices", "pricing", "x", name, passed, "all of it", None, "ci", START)
 
 
 EVIDENCE = Evidence(
     promotion=PROMOTION,
-    now=START + timedelta(hours=1),
+    now=LATER,
     digest=DIGEST,
     pipeline_digest=FILE,
+    git_commit=COMMIT,
     live_before=LIVE,
     judged={"inputs": judged("inputs"), "price_ks": judged("price_ks")},
     approvals=(approval("pia"), approval("sue")),
@@ -74,6 +95,10 @@ EVIDENCE = Evidence(
     },
     locks=(LOCK,),
     declared={"model_registry": "b" * 64},
+    findings={
+        name: Finding(name, 1, "prices", "pricing", "x", name, True, "", None, "ci", START)
+        for name in ("ci", "integration")
+    },
 )
 
 
@@ -90,12 +115,39 @@ def with_check(**fields: object) -> dict[str, Judged]:
     return {"inputs": judged("inputs"), "price_ks": judged("price_ks", **fields)}
 
 
+def found(name: str, *, passed: bool) -> dict[str, object]:
+    return {"findings": {**EVIDENCE.findings, name: finding(name, passed=passed)}}
+
+
 CLOSED = {
     "the promotion is over": ("pending", {"promotion": replace(PROMOTION, state="rejected")}),
     "the promotion was opened before": ("pending", {"promotion": replace(PROMOTION, state="opened")}),
     "its time is over": ("in time", {"now": START + timedelta(hours=24)}),
     "the model has another digest": ("unchanged", {"digest": "c" * 64}),
     "the version is not registered": ("unchanged", {"digest": None}),
+    "the code changed": ("unchanged", {"git_commit": "e" * 40}),
+    "the code left its repository": ("unchanged", {"git_commit": ""}),
+    "the version is live for too short a time": (
+        "soak time",
+        {"live_before": replace(LIVE, succeeded_at=START - timedelta(minutes=59))},
+    ),
+    "the verdicts are old": ("monitoring is fresh", {"judged": with_check(at=START - timedelta(days=3))}),
+    "the test of the version failed": ("test integration", found("integration", passed=False)),
+    "the test was never made": ("test integration", {"findings": {"ci": finding("ci")}}),
+    "the commit's status is red": ("status ci", found("ci", passed=False)),
+    "the commit has no status": ("status ci", {"findings": {"integration": finding("integration")}}),
+    "an approval was of another commit": (
+        "approvals",
+        {"approvals": (approval("pia"), approval("sue", git_commit="e" * 40))},
+    ),
+    "a person approved under two names": (
+        "approvals",
+        {"approvals": (approval("pia"), approval("sue")), "names": {"sue": "pia"}},
+    ),
+    "the requester approved under another name": ("approvals", {"names": {"sue": "mia"}}),
+    "the requester asked under another name": ("approvals", {"names": {"mia": "sue"}}),
+    "the evidence became worse after an approval": ("approvals", {"setbacks": (Setback("inputs", LATER),)}),
+    "an alert was raised after an approval": ("approvals", {"setbacks": (Setback("alert-2", START, 2),)}),
     "the pipeline file changed": ("unchanged", {"pipeline_digest": "c" * 64}),
     "nothing is live before": ("live in staging", {"live_before": None}),
     "another version is live before": ("live in staging", {"live_before": replace(LIVE, version=2)}),
@@ -149,10 +201,62 @@ def test_a_gate_stays_closed_when(condition: str, evidence: dict[str, object]) -
     assert all(unmet.detail and unmet.who for unmet in found.unmet)
 
 
+CONSEQUENCES = {"live in staging": {"soak time"}, "check price_ks": {"monitoring is fresh"}}
+
+
 def test_one_change_leaves_the_other_conditions_as_they_were() -> None:
     for condition, evidence in CLOSED.values():
         unmet = {one.name for one in verdict(**evidence).unmet}
-        assert unmet <= {condition, "approvals", "production team"}, evidence
+        assert unmet <= {condition, "approvals", "production team"} | CONSEQUENCES.get(condition, set()), evidence
+
+
+def test_what_was_worse_before_an_approval_leaves_it_standing() -> None:
+    assert verdict(setbacks=(Setback("inputs", START), Setback("alert-1", LATER, 1))).open
+
+
+def override(**fields: object) -> Override:
+    told = Override(
+        "override-7",
+        7,
+        "promotion-9",
+        "prices",
+        "pricing",
+        "prod",
+        "granted",
+        "root",
+        "fire",
+        LATER + timedelta(hours=1),
+        "ada",
+    )
+    return replace(told, **fields)  # type: ignore[arg-type]
+
+
+def test_an_override_takes_the_place_of_conditions_and_says_so() -> None:
+    bare = verdict(override=override(), approvals=(), judged={}, live_before=None, alerts=(ALERT,), findings={})
+    assert bare.open
+    taken = [one for one in bare.conditions if one.overridden]
+    assert {one.name for one in taken} >= {"approvals", "no open alert", "live in staging", "check inputs"}
+    assert all("overridden by root and ada: fire" in one.detail for one in taken)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [{"digest": "c" * 64}, {"pipeline_digest": ""}, {"git_commit": ""}, {"now": START + timedelta(hours=25)}],
+)
+def test_an_override_never_takes_the_place_of_what_was_asked_for(evidence: dict[str, object]) -> None:
+    assert not verdict(override=override(), **evidence).open
+
+
+def test_an_override_counts_for_its_own_promotion_while_it_lasts() -> None:
+    now = START + timedelta(minutes=30)
+    assert in_force([override()], "promotion-9", now) is not None
+    for other in (override(promotion="promotion-8"), override(state="proposed"), override(until=now)):
+        assert in_force([other], "promotion-9", now) is None
+
+
+def test_the_digest_of_the_evidence_leaves_consent_out() -> None:
+    assert verdict().digest == verdict(approvals=()).digest
+    assert verdict().digest != verdict(judged=with_check(verdict="drift")).digest
 
 
 def test_a_resolved_alert_closes_nothing() -> None:
@@ -177,6 +281,6 @@ def test_dev_asks_only_that_nothing_changed() -> None:
 
 def test_every_condition_is_told_even_when_all_fail() -> None:
     nothing = replace(EVIDENCE, digest=None, pipeline_digest="", live_before=None, judged={}, approvals=(), locks=())
-    found = evaluate_gate(RULE, replace(nothing, alerts=(ALERT,)))
+    found = evaluate_gate(RULE, replace(nothing, alerts=(ALERT,), findings={}))
     assert len(found.conditions) == len(verdict().conditions)
     assert {one.name for one in found.unmet} == {one.name for one in found.conditions} - {"pending", "in time"}

@@ -50,6 +50,9 @@ def test_an_alert_closes_the_gate_until_it_is_resolved(ready: Governance) -> Non
     alert = raise_alert(ready, ONE.pipeline, "dev", "inputs", window=WINDOW, reason="drift")
     blocked(ready, asked.id, alert.id)
     resolve_alert(ready, alert.id, actor="max", reason="repaired")
+    blocked(ready, asked.id, "no longer count")
+    for name in ("pia", "sue"):
+        approve(ready, ONE, asked.id, actor=name)
     assert open_promotion(ready, ONE, asked.id).state == "started"
 
 

@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import ColumnElement, Engine, func, insert, select
 
 from mlmon_dagster.adapters.database.engine import connected, one_after_another
 from mlmon_dagster.adapters.database.schema import check_results
@@ -35,14 +36,23 @@ class DatabaseJudgements:
             connection.execute(insert(check_results), rows)
 
     def latest(self, pipeline: str, environment: str | None) -> Mapping[str, Judged]:
+        return self._first(pipeline, environment, [check_results.c.window.desc(), check_results.c.at.desc()])
+
+    def failures(self, pipeline: str, environment: str | None) -> Mapping[str, Judged]:
+        bad = check_results.c.verdict != "ok"
+        return self._first(pipeline, environment, [check_results.c.at.desc()], bad)
+
+    def _first(
+        self, pipeline: str, environment: str | None, order: list[Any], *where: ColumnElement[bool]
+    ) -> Mapping[str, Judged]:
+        """The first verdict of every check in that order."""
         table = check_results
-        newest = func.row_number().over(
-            partition_by=table.c.check, order_by=(table.c.window.desc(), table.c.at.desc(), table.c.id.desc())
+        place = func.row_number().over(partition_by=table.c.check, order_by=[*order, table.c.id.desc()])
+        ranking = (
+            select(*COLUMNS, place.label("place"))
+            .where(table.c.pipeline == pipeline, table.c.environment == (environment or ""), *where)
+            .subquery()
         )
-        ranked = select(*COLUMNS, newest.label("place")).where(
-            table.c.pipeline == pipeline, table.c.environment == (environment or "")
-        )
-        ranking = ranked.subquery()
         query = select(*(ranking.c[column.name] for column in COLUMNS)).where(ranking.c.place == 1)
         with connected(self._engine, writes=False) as connection:
             return {row.check: _judged(row) for row in connection.execute(query.order_by(ranking.c.check))}

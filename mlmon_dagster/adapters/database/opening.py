@@ -46,6 +46,7 @@ def open_database(url: str) -> Database:
     if current != REVISION:
         with connected(engine, writes=True) as connection:
             migrate(connection)
+        DatabaseLedger(engine).rebuild()
     return Database(
         engine,
         DatabaseLedger(engine),

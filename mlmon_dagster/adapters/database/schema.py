@@ -1,22 +1,28 @@
 """The tables: the log with its head, one table for each projection, metrics and verdicts."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.audit import read, written
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.locks import Lock
 from mlmon_dagster.governance.models import Model
+from mlmon_dagster.governance.overrides import Override
+from mlmon_dagster.governance.people import Person
+from mlmon_dagster.governance.pipelines import PipelineVersion
 from mlmon_dagster.governance.promotions import Approval, Promotion
+from mlmon_dagster.governance.repeats import Repeat
 from mlmon_dagster.governance.roles import Member
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: the schema that this code reads and writes."""
 
 Seq = BigInteger().with_variant(Integer, "sqlite")
@@ -46,6 +52,19 @@ class Names(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...] | None:
         return None if value is None else tuple(json.loads(value))
+
+
+class Body(TypeDecorator[Mapping[str, Any]]):
+    """A mapping as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Mapping[str, Any] | None:
+        return None if value is None else json.loads(value)
 
 
 metadata = MetaData()
@@ -96,7 +115,61 @@ members = _projection(
     Column("project", String(64), nullable=False),
     Column("granted_by", String(128), nullable=False),
     Column("granted_at", Moment, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("confirmed_by", String(128), nullable=False),
+    Column("contested_by", String(128), nullable=False),
     Index("members_name", "name"),
+)
+
+people = _projection(
+    "people",
+    Column("person", String(128), nullable=False),
+    Column("linked_by", String(128), nullable=False),
+    Column("linked_at", Moment, nullable=False),
+)
+
+pipelines = _projection(
+    "pipelines",
+    *_pipeline_columns(),
+    Column("digest", String(64), nullable=False),
+    Column("git_commit", String(64), nullable=False),
+    Column("body", Body, nullable=False),
+    Column("declared_by", String(128), nullable=False),
+    Column("declared_at", Moment, nullable=False),
+    Index("pipelines_pipeline", "pipeline"),
+)
+
+overrides = _projection(
+    "overrides",
+    Column("promotion", String(64), nullable=False),
+    *_pipeline_columns(),
+    Column("environment", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("proposed_by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("granted_by", String(128), nullable=False),
+    Index("overrides_pipeline", "pipeline"),
+)
+
+findings = _projection(
+    "findings",
+    *_pipeline_columns(),
+    Column("about", String(64), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("environment", String(16)),
+    Column("found_by", String(128), nullable=False),
+    Column("found_at", Moment, nullable=False),
+    Index("findings_pipeline", "pipeline"),
+)
+
+repeats = _projection(
+    "repeats",
+    Column("action", String(64), nullable=False),
+    Column("subject", String(256), nullable=False),
+    Column("asked", String(64), nullable=False),
 )
 
 models = _projection(
@@ -124,6 +197,7 @@ promotions = _projection(
     Column("requested_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("git_commit", String(64), nullable=False),
     Index("promotions_state", "state"),
     Index("promotions_pipeline", "pipeline"),
 )
@@ -136,6 +210,8 @@ approvals = _projection(
     Column("pipeline_digest", String(64), nullable=False),
     Column("at", Moment, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("git_commit", String(64), nullable=False),
+    Column("evidence", String(64), nullable=False),
     Index("approvals_promotion", "promotion"),
 )
 
@@ -155,6 +231,7 @@ deployments = _projection(
     Column("ended_at", Moment),
     Column("address", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("succeeded_at", Moment),
     Index("deployments_state", "state"),
     Index("deployments_pipeline", "pipeline"),
 )
@@ -192,12 +269,17 @@ locks = _projection(
 
 PROJECTIONS: dict[type[Any], Table] = {
     Member: members,
+    Person: people,
     Model: models,
+    PipelineVersion: pipelines,
     Promotion: promotions,
     Approval: approvals,
+    Override: overrides,
+    Finding: findings,
     Deployment: deployments,
     Alert: alerts,
     Lock: locks,
+    Repeat: repeats,
 }
 """Record type -> its table; columns are named as the fields."""
 

@@ -6,6 +6,7 @@
 from mlmon_dagster.lifecycle.desk.alerts import Alerts
 from mlmon_dagster.lifecycle.desk.audit import Audit
 from mlmon_dagster.lifecycle.desk.deployments import Deployments
+from mlmon_dagster.lifecycle.desk.findings import Findings
 from mlmon_dagster.lifecycle.desk.members import Members
 from mlmon_dagster.lifecycle.desk.models import Models
 from mlmon_dagster.lifecycle.desk.monitoring import Monitoring
@@ -28,4 +29,5 @@ class Desk:
         self.monitoring = Monitoring(standing)
         self.alerts = Alerts(standing)
         self.members = Members(standing)
+        self.findings = Findings(standing)
         self.audit = Audit(standing)

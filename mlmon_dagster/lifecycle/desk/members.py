@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from mlmon_dagster.governance.people import Person
 from mlmon_dagster.governance.roles import ANYWHERE, Member
 from mlmon_dagster.lifecycle import members as commands
+from mlmon_dagster.lifecycle import queries
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.standing import Standing
+from mlmon_dagster.lifecycle.people import link_person, unlink_person
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,15 @@ class Members:
         """See `lifecycle.members.revoke_role`."""
         found = commands.revoke_role(self._at.governance, name, role, actor=self._at.actor, project=project)
         return self._at.recorded(found)
+
+    def people(self) -> tuple[Person, ...]:
+        """Names of people who are known under another one too."""
+        return queries.people(self._at.governance)
+
+    def link(self, name: str, person: str) -> Recorded[Person]:
+        """See `lifecycle.people.link_person`."""
+        return self._at.recorded(link_person(self._at.governance, name, person, actor=self._at.actor))
+
+    def unlink(self, name: str, *, reason: str) -> Recorded[Person]:
+        """See `lifecycle.people.unlink_person`."""
+        return self._at.recorded(unlink_person(self._at.governance, name, actor=self._at.actor, reason=reason))

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from mlmon_dagster.errors import DeniedError
 from mlmon_dagster.governance.access import FRESH
 from mlmon_dagster.governance.gates import GateVerdict
+from mlmon_dagster.governance.overrides import Override
 from mlmon_dagster.governance.promotions import PENDING, Approval, Promotion
 from mlmon_dagster.lifecycle import promotions as commands
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.standing import Standing, having
+from mlmon_dagster.lifecycle.overrides import break_glass
 from mlmon_dagster.lifecycle.queries import gate_verdict
 
 
@@ -42,25 +44,21 @@ class Promotions:
         return self._gate(self.get(id))
 
     def request(
-        self, pipeline: str, environment: str, version: int | None = None, *, reason: str = ""
+        self, pipeline: str, environment: str, version: int | None = None, *, reason: str = "", key: str = ""
     ) -> Recorded[Promotion]:
         """See `lifecycle.promotions.request_promotion`."""
         declared = self._at.declared(pipeline)
         return self._answer(
             commands.request_promotion(
-                self._at.governance, declared, environment, version, actor=self._at.actor, reason=reason
+                self._at.governance, declared, environment, version, actor=self._at.actor, reason=reason, key=key
             )
         )
 
     def approve(self, id: str, *, reason: str = "") -> Recorded[Promotion]:
         """See `lifecycle.promotions.approve`; for prod, the actor was recognised a moment ago."""
         asked = self.get(id)
-        if asked.environment == "prod" and not self._at.fresh:
-            raise DeniedError(
-                f"approving {id} for prod takes a password entered less than {FRESH.seconds // 60} minutes ago",
-                hint="confirm it: mlmon login, or POST /api/session/confirm",
-                code="CONFIRM_FIRST",
-            )
+        if asked.environment == "prod":
+            self._refuse_stale(f"approving {id} for prod")
         declared = self._at.declared(asked.pipeline)
         return self._answer(commands.approve(self._at.governance, declared, id, actor=self._at.actor, reason=reason))
 
@@ -68,6 +66,20 @@ class Promotions:
         """See `lifecycle.promotions.reject`."""
         self.get(id)
         return self._at.recorded(commands.reject(self._at.governance, id, actor=self._at.actor, reason=reason))
+
+    def override(self, id: str, *, reason: str) -> Recorded[Override]:
+        """See `lifecycle.overrides.break_glass`; the actor was recognised a moment ago."""
+        self._refuse_stale(f"overriding the gate of {id}")
+        declared = self._at.declared(self.get(id).pipeline)
+        return self._at.recorded(break_glass(self._at.governance, declared, id, actor=self._at.actor, reason=reason))
+
+    def _refuse_stale(self, what: str) -> None:
+        if not self._at.fresh:
+            raise DeniedError(
+                f"{what} takes a password entered less than {FRESH.seconds // 60} minutes ago",
+                hint="confirm it: mlmon login, or POST /api/session/confirm",
+                code="CONFIRM_FIRST",
+            )
 
     def _answer(self, promotion: Promotion) -> Recorded[Promotion]:
         return self._at.recorded(promotion, self._gate(promotion))

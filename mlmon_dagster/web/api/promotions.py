@@ -4,10 +4,11 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
+from mlmon_dagster.governance.overrides import Override
 from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, GateDocument, gate_document, recorded, with_receipt
-from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, Text, VersionNumber
+from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Key, Name, Reason, Text, VersionNumber
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/promotions", tags=["promotions"], route_class=GovernedRoute)
@@ -23,6 +24,7 @@ class PromotionRequest(Body):
     environment: EnvironmentName
     version: VersionNumber | None = None
     reason: Text = ""
+    key: Key = ""
 
 
 class Consent(Body):
@@ -53,7 +55,9 @@ def list_promotions(
 @router.post("", status_code=201, response_model=PromotionRecorded, **takes("request"))
 def request_promotion(at: AtDesk, body: PromotionRequest) -> Any:
     """Asks to take a version into an environment; the same request again returns the one that is pending."""
-    return recorded(at.promotions.request(body.pipeline, body.environment, body.version, reason=body.reason))
+    return recorded(
+        at.promotions.request(body.pipeline, body.environment, body.version, reason=body.reason, key=body.key)
+    )
 
 
 @router.get("/{id}", response_model=Promotion, **takes("see"))
@@ -84,3 +88,12 @@ def approve_promotion(at: AtDesk, id: Identifier, body: Consent) -> Any:
 def reject_promotion(at: AtDesk, id: Identifier, body: Refusal) -> Any:
     """Ends a pending promotion; its requester may withdraw it so too."""
     return recorded(at.promotions.reject(id, reason=body.reason))
+
+
+@router.post("/{id}/override", response_model=with_receipt(Override), **takes("approve"))
+def override_gate(at: AtDesk, id: Identifier, body: Refusal) -> Any:
+    """Holds its gate open for an hour although conditions are not met, once two admins want it; an alert.
+
+    Takes a session with a fresh password. The first call proposes, the call of another admin within an hour grants.
+    """
+    return recorded(at.promotions.override(id, reason=body.reason))
