@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from governed import Clock, governed
+from governed import Clock, Declared, governed
 
 from mlmon_dagster.adapters.database.opening import open_database
 from mlmon_dagster.adapters.local.object_store import FileObjectStore
@@ -92,12 +92,6 @@ def _pipeline(labels, **registry):
     )
     windows = Windows("daily", start="2026-01-01", end="2026-01-10")
     return spec.Pipeline("flats", "homes", "team:homes", windows, stages)
-
-
-@dataclasses.dataclass(frozen=True)
-class Declared:
-    pipeline: spec.Pipeline
-    digest: str = "f" * 64
 
 
 @dataclasses.dataclass(frozen=True)

@@ -127,6 +127,8 @@ def test_an_open_alert_closes_the_gate_until_it_is_resolved(in_dev: SimpleNamesp
     with pytest.raises(BlockedError, match="alert"):
         open_promotion(in_dev.governance, in_dev.declared, asked.id)
     resolve_alert(in_dev.governance, alert.id, actor="mona", reason="looked into it")
+    assert [one.name for one in gate_verdict(in_dev.governance, in_dev.declared, asked).unmet] == ["approvals"]
+    approve(in_dev.governance, in_dev.declared, asked.id, actor="paul")
     assert gate_verdict(in_dev.governance, in_dev.declared, asked).open
     withdraw(in_dev)
 
