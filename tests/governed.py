@@ -19,7 +19,7 @@ from mlmon_dagster.lifecycle.promotions import approve, request_promotion
 from mlmon_dagster.pipeline import spec
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.windows import Windows
-from mlmon_dagster.ports import ModelVersion, Placement, Serving
+from mlmon_dagster.ports import ModelVersion, Placement, Serving, Shift, Traffic
 
 START = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
 WINDOW = "2026-01-05"
@@ -55,7 +55,10 @@ class Shelf:
     """A target that keeps what it is asked to run in memory, and fails on request."""
 
     started: list[Placement] = field(default_factory=list)
+    shifted: list[tuple[Placement, Shift]] = field(default_factory=list)
     switched: list[Placement] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    seen: list[Traffic] = field(default_factory=list)
     broken: bool = False
 
     def start(self, placement: Placement, settings: Any) -> Serving:
@@ -68,8 +71,15 @@ class Shelf:
         self.switched.append(placement)
         return self._serving(placement)
 
+    def shift(self, placement: Placement, shift: Shift, settings: Any) -> Serving:
+        self.shifted.append((placement, shift))
+        return self._serving(placement)
+
     def stop(self, pipeline: str, environment: str, deployment: str, settings: Any) -> None:
-        return None
+        self.stopped.append(deployment)
+
+    def traffic(self, pipeline: str, environment: str, settings: Any) -> Sequence[Traffic]:
+        return tuple(self.seen)
 
     def live(self, pipeline: str, environment: str, settings: Any) -> Serving | None:
         return self._serving(self.switched[-1]) if self.switched else None

@@ -1,9 +1,6 @@
 """Stages 4 and 6 over real features, a real registry, real governance and a real server."""
 
 import dataclasses
-import os
-import signal
-import time
 
 import httpx
 import numpy as np
@@ -14,7 +11,6 @@ from governed import Clock, Declared, governed
 from mlmon_dagster.adapters.database.opening import open_database
 from mlmon_dagster.adapters.local.object_store import FileObjectStore
 from mlmon_dagster.adapters.mlflow.registry import open_registry
-from mlmon_dagster.adapters.targets._process import ServerProcess
 from mlmon_dagster.adapters.targets.local import Local
 from mlmon_dagster.assets import model_inferencing, model_registry
 from mlmon_dagster.assets.ports import Ports
@@ -280,10 +276,7 @@ def test_the_live_endpoint_is_measured_and_a_dead_one_is_never_green(world, live
     assert result.metrics["error_rate"] == 0
     assert 0 < result.metrics["latency_ms.p50"] <= result.metrics["latency_ms.p99"]
     assert 0.3 < result.metrics["drift_score.mean"] < 2
-    home = world.ports.settings.serving / "flats" / "dev" / live.deployment
-    os.kill(int((home / "running").read_text()), signal.SIGKILL)
-    while ServerProcess(home).running:
-        time.sleep(0.01)
+    Local().stop("flats", "dev", live.deployment, world.ports.settings)
     dead = world.realtime()
     assert (dead.checks[0].verdict, dead.metrics) == ("error", {"error_rate": 1.0})
     assert "stopped" in dead.checks[0].reason

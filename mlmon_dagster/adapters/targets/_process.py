@@ -1,4 +1,4 @@
-"""One server process of the local target: started apart from its starter, known by its lock, ended with care."""
+"""Processes of the local target: started apart from their starter, known by their lock, ended with care."""
 
 import fcntl
 import json
@@ -7,40 +7,104 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlmon_dagster.adapters.targets._control import ask, control_path
-from mlmon_dagster.errors import FailedError, UnavailableError
+from mlmon_dagster.errors import BlockedError, FailedError, UnavailableError
 
 START_SECONDS = 60
 STOP_SECONDS = 15
 """How long a server may take to finish its requests; more than it allows itself."""
 HANGING_SECONDS = 1
 TAIL_LINES = 12
+LOCK_SECONDS = 1
+"""Longer than anybody who only looks whether a process runs holds its lock."""
+
+
+def running(home: Path) -> bool:
+    """Whether the process of that home lives: it holds the lock there until it ends, whatever ends it."""
+    try:
+        file = os.open(home / "running", os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def hold(home: Path) -> int:
+    """Takes the lock of a home for as long as this process lives; `BlockedError` when another process has it."""
+    home.mkdir(exist_ok=True)
+    file = os.open(home / "running", os.O_RDWR | os.O_CREAT, 0o600)
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(file)
+                raise BlockedError(f"another process runs in {home}") from None
+            time.sleep(0.02)
+    os.ftruncate(file, 0)
+    os.write(file, str(os.getpid()).encode())
+    return file
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """One process at a time; the others wait."""
+    lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def published(home: Path, state: Mapping[str, Any]) -> None:
+    """Says where the process of a home is reached: `server.json`, at once."""
+    part = home / ".server.json"
+    part.write_text(json.dumps(state))
+    part.replace(home / "server.json")
+
+
+def spawn(
+    module: str, arguments: Sequence[str], home: Path, *inherited: int, path: Sequence[str] = ()
+) -> "subprocess.Popen[bytes]":
+    """Starts a module of ours apart from this process; its output goes to `server.log` of its home."""
+    home.mkdir(exist_ok=True)
+    paths = os.pathsep.join([*path, *filter(None, [os.environ.get("PYTHONPATH")])])
+    with (home / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=inherited,
+            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        )
 
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """The server in a deployment's directory."""
+    """The process in a home: the server of a deployment, a router or a keeper."""
 
     home: Path
 
     @property
     def running(self) -> bool:
-        """Whether the process lives: it holds the lock of its directory until it ends, whatever ends it."""
-        try:
-            file = os.open(self.home / "running", os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(file)
-        return False
+        """Whether the process lives."""
+        return running(self.home)
 
     @property
     def address(self) -> str | None:
@@ -51,23 +115,20 @@ class ServerProcess:
             return None
 
     def start(self, told: dict[str, Any], modules: list[Path]) -> str:
-        """Starts the process and waits until it is ready; its address. `FailedError` with the end of its log."""
-        (self.home / "server.json").unlink(missing_ok=True)
+        """Starts the server and waits until it is ready; its address. `FailedError` with the end of its log."""
         (self.home / "options.json").write_text(json.dumps(told))
-        path = os.pathsep.join([*map(str, modules), *filter(None, [os.environ.get("PYTHONPATH")])])
-        with (self.home / "server.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mlmon_dagster.serving", str(self.home / "options.json")],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            )
-        return self._wait_ready(process)
+        (self.home / "modules.json").write_text(json.dumps([str(one) for one in modules]))
+        return self.wait_ready(self.spawn())
 
-    def _wait_ready(self, process: "subprocess.Popen[bytes]") -> str:
-        end = time.monotonic() + START_SECONDS
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        """Starts the server as it was told the last time."""
+        (self.home / "server.json").unlink(missing_ok=True)
+        modules = json.loads((self.home / "modules.json").read_text())
+        return spawn("mlmon_dagster.serving", [str(self.home / "options.json")], self.home, path=modules)
+
+    def wait_ready(self, process: "subprocess.Popen[bytes]", seconds: float = START_SECONDS) -> str:
+        """The address, once the process has published it; `FailedError` with the end of its log when it does not."""
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             if (address := self.address) is not None:
                 return address
@@ -78,7 +139,7 @@ class ServerProcess:
             time.sleep(0.02)
         process.kill()
         process.wait()
-        raise FailedError(f"the server was not ready after {START_SECONDS} seconds: {self.tail}")
+        raise FailedError(f"the server was not ready after {seconds} seconds: {self.tail}")
 
     @property
     def tail(self) -> str:
@@ -93,25 +154,36 @@ class ServerProcess:
         """Lets the server finish its requests and end; a signal, then a hard one, where it does not answer."""
         if not self.running:
             return
-        seconds: float = STOP_SECONDS
         try:
             ask(self.home, "drain")
         except UnavailableError:
-            self._signal(signal.SIGTERM)
-            seconds = HANGING_SECONDS
-        if not self._ended(seconds):
-            self._signal(signal.SIGKILL)
-            self._ended(STOP_SECONDS)
+            self.end(HANGING_SECONDS)
+        if not self._ended(STOP_SECONDS):
+            self.kill()
         control_path(self.home).unlink(missing_ok=True)
+
+    def end(self, seconds: float = STOP_SECONDS) -> None:
+        """Asks the process to end by a signal, a hard one after `seconds`."""
+        self._signal(signal.SIGTERM)
+        if not self._ended(seconds):
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends the process at once; `FailedError` when it is still there after a while."""
+        self._signal(signal.SIGKILL)
+        if not self._ended(STOP_SECONDS):
+            raise FailedError(f"the process in {self.home} cannot be ended")
 
     def _ended(self, seconds: float) -> bool:
         end = time.monotonic() + seconds
         while self.running and time.monotonic() < end:
-            time.sleep(0.05)
+            time.sleep(0.02)
         return not self.running
 
     def _signal(self, number: signal.Signals) -> None:
         """To the process that wrote its id under the lock which is still held: no other can have that id."""
+        if not self.running:
+            return
         content = (self.home / "running").read_text().strip()
-        if self.running and content.isdecimal():
+        if content.isdecimal():
             os.kill(int(content), number)

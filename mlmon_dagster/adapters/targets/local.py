@@ -1,12 +1,10 @@
-"""The target `local`: server processes on this machine behind one address for each environment."""
+"""The target `local`: server processes on this machine behind one router, and one address, for each environment."""
 
-import fcntl
-import json
-import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,25 +12,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from mlmon_dagster.adapters.targets._control import ask
-from mlmon_dagster.adapters.targets._process import ServerProcess
-from mlmon_dagster.errors import DataError, FailedError, UnavailableError
-from mlmon_dagster.ports import ModelVersion, Placement, Serving
+from mlmon_dagster.adapters.targets._process import ServerProcess, locked, running, spawn
+from mlmon_dagster.adapters.targets._routes import Route, Routes, read_routes, read_tripped, write_routes
+from mlmon_dagster.errors import FailedError, UnavailableError
+from mlmon_dagster.ports import ModelVersion, Placement, Serving, Shift, Traffic
 from mlmon_dagster.settings import Settings
 
 if TYPE_CHECKING:
     import httpx
 
+KEPT = ("canary", "blue_green")
+"""Strategies that leave the version before running, so that a rollback is instant."""
+
 HOST = "127.0.0.1"
 SECONDS = 3
 """How long a server may take to say what it serves."""
 
+READY_SECONDS = 20
+"""How long the router and its keeper may take to be there."""
+
+FINISH_SECONDS = 30
+"""How long the requests of a version that leaves may take."""
+
 
 @dataclass(frozen=True)
 class Local:
-    """Server processes on this machine; they go on when the run that started them ends.
+    """Server processes on this machine behind a router; they go on when the run that started them ends.
 
-    Each environment of a pipeline has one address. A new version starts beside the live one, is tried with the model's
-    input example, and then takes over the listening socket: clients keep their URL and lose no request.
+    Each environment of a pipeline has one address, which a router answers. A new version starts beside the live one,
+    is tried with the model's input example, gets its share of the traffic, and then all of it: clients keep their
+    URL and lose no request, also when a version is killed. What ends is started again.
     """
 
     port: Annotated[
@@ -40,88 +49,131 @@ class Local:
     ] = None
 
     def start(self, placement: Placement, settings: Settings) -> Serving:
-        """Starts the version beside what is live and returns when it has answered; `FailedError` when it has not."""
-        with _locked(settings, placement.pipeline, placement.environment) as folder:
-            process = ServerProcess(folder / placement.deployment)
+        """Starts the version beside what is live and returns when it has answered; `FailedError` when it has not.
+
+        A process that stands by with the same version, for a rollback, is used again.
+        """
+        with _locked(settings, placement.pipeline, placement.environment, placement.deployment) as folder:
+            routes = read_routes(folder) or Routes(self.port or 0)
+            route = _route(folder, routes, placement)
+            process = ServerProcess(folder / route.home)
             if not (process.running and process.address):
                 process.stop()
                 process.home.mkdir(exist_ok=True)
                 _place_model(placement.version, process.home / "model", settings)
                 process.start(_told(placement, folder), _module_folders(settings, placement.pipeline))
             try:
-                return self._tried(process, placement)
+                serving = self._tried(process, placement)
             except (FailedError, UnavailableError) as error:
-                if (_read_live(folder) or {}).get("deployment") != placement.deployment:
+                if routes.live is None or routes.live.deployment != placement.deployment:
                     process.stop()
                 raise FailedError(f"version {placement.version.number} does not serve: {error.message}") from error
+        if route.home != placement.deployment:
+            with _locked(settings, placement.pipeline, placement.environment):
+                self._apply(folder, self._started(folder, placement))
+        return serving
+
+    def shift(self, placement: Placement, shift: Shift, settings: Settings) -> Serving:
+        """Gives the started version its share of the traffic, the live one the rest."""
+        with _locked(settings, placement.pipeline, placement.environment) as folder:
+            routes = self._started(folder, placement)
+            if routes.live is None or routes.live.deployment != placement.deployment:
+                routes = replace(routes, guard=shift.guard, sticky=shift.sticky)
+                deployment = placement.deployment
+                shadows = shift.shadows and routes.live is not None
+                shifted = routes.shadowed(deployment) if shadows else routes.shifted(deployment, shift.share)
+                routes = self._apply(folder, shifted)
+            return _serving(routes, routes.route(placement.deployment), "healthy")
 
     def switch(self, placement: Placement, settings: Settings) -> Serving:
-        """Sends the environment's traffic to the started version and stops the one before."""
+        """Makes the started version live with all traffic; the one before stands by or is stopped."""
         with _locked(settings, placement.pipeline, placement.environment) as folder:
-            live = _read_live(folder)
-            process = ServerProcess(folder / placement.deployment)
-            if not process.running:
-                raise FailedError(f"deployment {placement.deployment} is not running: {process.tail}")
-            if (
-                live is None
-                or live["deployment"] != placement.deployment
-                or not _answers(live, placement.version.digest)
-            ):
-                live = self._take_over(folder, live, process, placement)
-            for other in folder.iterdir():
-                if other.is_dir() and other != process.home:
-                    ServerProcess(other).stop()
-            return _health(live)
+            routes = self._started(folder, placement).switched(placement.deployment, keep=placement.strategy in KEPT)
+            routes = self._apply(folder, routes)
+            self._stop_others(folder, routes)
+            _forget_models(folder, routes)
+            return _health(folder, routes)
 
     def stop(self, pipeline: str, environment: str, deployment: str, settings: Settings) -> None:
-        """Stops one deployment's server; nothing happens when none runs."""
+        """Gives a deployment's traffic back to what is live and stops its server; nothing happens when none runs."""
         with _locked(settings, pipeline, environment) as folder:
-            ServerProcess(folder / deployment).stop()
+            routes = read_routes(folder)
+            if routes is not None and routes.route(deployment) is not None:
+                routes = routes.without(deployment)
+                if any(one.share for one in routes.routes):
+                    self._apply(folder, routes)
+                else:
+                    _end_all(folder, replace(routes, routes=()))
+                    self._stop_others(folder, None)
+            self._stop_others(folder, routes, deployment)
 
     def live(self, pipeline: str, environment: str, settings: Settings) -> Serving | None:
-        """What serves the environment now, asked over its address: never said to be healthy unless it answers."""
+        """What is live in the environment, asked over its address: never said to be healthy unless it answers."""
         folder = settings.serving / pipeline / environment
-        live = _read_live(folder)
-        if live is None:
+        routes = read_routes(folder)
+        if routes is None or routes.live is None:
             return None
-        if not ServerProcess(folder / live["deployment"]).running:
-            return _serving(live, "stopped", "the server process has ended; deploy again to start it")
-        return _health(live)
+        return _health(folder, routes)
 
-    def _take_over(
-        self, folder: Path, live: dict[str, Any] | None, process: ServerProcess, placement: Placement
-    ) -> dict[str, Any]:
-        with self._listener(folder, live, process) as listener:
-            port = listener.getsockname()[1]
-            ask(process.home, "adopt", listener)
-        version = placement.version
-        now = {"deployment": placement.deployment, "version": version.number, "digest": version.digest, "port": port}
-        part = folder / ".live.json"
-        part.write_text(json.dumps(now))
-        part.replace(folder / "live.json")
-        return now
-
-    def _listener(self, folder: Path, live: dict[str, Any] | None, process: ServerProcess) -> socket.socket:
-        """The environment's listening socket: from the server that has it, else bound anew to the same port."""
-        before = ServerProcess(folder / live["deployment"]) if live else process
-        for holder in (process, before):
-            listener = _shared(holder) if holder.running else None
-            if listener is not None and self.port in (None, listener.getsockname()[1]):
-                return listener
-            if listener is None and holder != process:
-                holder.stop()
-        port = self.port or (live["port"] if live else 0)
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    def traffic(self, pipeline: str, environment: str, settings: Settings) -> Sequence[Traffic]:
+        """Every version the environment runs with what the router counted, the live one first."""
+        folder = settings.serving / pipeline / environment
+        routes = read_routes(folder)
+        if routes is None or not routes.routes:
+            return ()
         try:
-            listener.bind((HOST, port))
-        except OSError as error:
-            listener.close()
-            raise FailedError(
-                f"port {port} cannot be listened on: {error.strerror}", hint="declare another `port`"
-            ) from error
-        listener.listen(2048)
-        return listener
+            told = [Traffic(**one) for one in ask(folder / "router", "traffic")["traffic"]]
+        except UnavailableError:
+            told = []
+        if not told:
+            live = routes.live.deployment if routes.live else None
+            told = [
+                Traffic(one.deployment, one.version, "live" if one.deployment == live else "standby", 0.0, "stopped")
+                for one in routes.routes
+            ]
+        homes = {one.deployment: one.home for one in routes.routes}
+        return tuple(
+            one if running(folder / homes[one.deployment]) else replace(one, status="stopped")
+            for one in told
+            if one.deployment in homes
+        )
+
+    def _started(self, folder: Path, placement: Placement) -> Routes:
+        """The routes with the placement among them; `FailedError` when its process does not run."""
+        routes = read_routes(folder) or Routes(self.port or 0)
+        route = _route(folder, routes, placement)
+        reason = read_tripped(folder, [placement.deployment]).get(placement.deployment)
+        if reason is not None:
+            raise FailedError(f"the guard took the traffic from {placement.deployment}: {reason}")
+        process = ServerProcess(folder / route.home)
+        if not process.running:
+            raise FailedError(f"deployment {placement.deployment} is not running: {process.tail}")
+        return routes.started(route)
+
+    def _apply(self, folder: Path, routes: Routes) -> Routes:
+        """Writes the routes and returns them once the router follows them, with the port that it listens on."""
+        keeper = ServerProcess(folder / "keeper")
+        moves = keeper.running and keeper.address is not None and self.port not in (None, _port(keeper.address))
+        if self.port is not None and (moves or not keeper.running):
+            _refuse_taken(self.port)
+        if moves:
+            keeper.end()
+        routes = replace(routes, port=self.port or routes.port)
+        write_routes(folder, routes)
+        port = _port(_keeper_address(folder))
+        if port != routes.port:
+            routes = replace(routes, port=port)
+            write_routes(folder, routes)
+        _told_router(folder)
+        return routes
+
+    def _stop_others(self, folder: Path, routes: Routes | None, only: str | None = None) -> None:
+        """Stops servers that no route names, once their requests are finished; only that one where it is given."""
+        named = {one.home for one in routes.routes} if routes else set()
+        for home in [folder / only] if only else folder.iterdir():
+            if home.is_dir() and home.name not in named and (home / "options.json").exists():
+                _wait_finished(folder, home.name)
+                ServerProcess(home).stop()
 
     def _tried(self, process: ServerProcess, placement: Placement) -> Serving:
         """A prediction for every row of the model's input example, from the very version that was asked for."""
@@ -144,12 +196,15 @@ class Local:
         return serving
 
 
-def _shared(holder: ServerProcess) -> socket.socket | None:
-    """The environment's listening socket, or `None` where this server does not have it or does not answer."""
-    try:
-        return ask(holder.home, "share")
-    except UnavailableError:
-        return None
+def _route(folder: Path, routes: Routes, placement: Placement) -> Route:
+    """The placement's route: its own, that of a process that stands by with the same version, or a new one."""
+    version = placement.version
+    known = routes.route(placement.deployment)
+    if known is not None:
+        return known
+    new = Route(placement.deployment, placement.deployment, version.number, version.digest)
+    standing_by = None if (folder / new.home).is_dir() else routes.standing_by(version.digest)
+    return replace(new, home=standing_by.home) if standing_by else new
 
 
 def _told(placement: Placement, folder: Path) -> dict[str, Any]:
@@ -188,42 +243,100 @@ def _place_model(version: ModelVersion, directory: Path, settings: Settings) -> 
     part.rename(directory)
 
 
+def _forget_models(folder: Path, routes: Routes) -> None:
+    """Removes copies of models that no route names: a later rollback takes them from the registry again."""
+    import shutil
+
+    named = {one.home for one in routes.routes}
+    for model in folder.glob("*/model"):
+        if model.parent.name not in named and not running(model.parent):
+            shutil.rmtree(model, ignore_errors=True)
+
+
 @contextmanager
-def _locked(settings: Settings, pipeline: str, environment: str) -> Iterator[Path]:
-    """The environment's folder, for one process at a time."""
+def _locked(settings: Settings, pipeline: str, environment: str, deployment: str = "") -> Iterator[Path]:
+    """The environment's folder, for one process at a time; or one deployment of it, so that others need not wait."""
     folder = settings.serving / pipeline / environment
     folder.mkdir(parents=True, exist_ok=True)
-    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with locked(folder / (f"{deployment}.lock" if deployment else "lock")):
         yield folder
-    finally:
-        os.close(file)
 
 
-def _read_live(folder: Path) -> dict[str, Any] | None:
-    file = folder / "live.json"
-    if not file.exists():
-        return None
+def _refuse_taken(port: int) -> None:
+    """`FailedError` before anything is changed when another program has the port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise FailedError(
+                f"port {port} cannot be listened on: {error.strerror}", hint="declare another `port`"
+            ) from error
+
+
+def _keeper_address(folder: Path) -> str:
+    """The address that the environment's keeper holds; it is started where none runs."""
+    keeper, router = ServerProcess(folder / "keeper"), ServerProcess(folder / "router")
+    end = time.monotonic() + READY_SECONDS
+    while router.running and not keeper.running and time.monotonic() < end:
+        time.sleep(0.05)  # the router starts its keeper again by itself, with the listening socket
+    if keeper.running and keeper.address:
+        return keeper.address
+    (keeper.home / "server.json").unlink(missing_ok=True)
+    return keeper.wait_ready(spawn("mlmon_dagster.routing", [str(folder)], keeper.home), READY_SECONDS)
+
+
+def _told_router(folder: Path) -> None:
+    """Returns once the router follows the routes that are written."""
+    end = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            ask(folder / "router", "apply")
+            return
+        except UnavailableError as error:
+            if time.monotonic() > end:
+                raise FailedError(f"the router does not answer: {ServerProcess(folder / 'router').tail}") from error
+            time.sleep(0.02)
+
+
+def _wait_finished(folder: Path, home: str) -> None:
+    """Until the requests that a version still works on are answered."""
+    end = time.monotonic() + FINISH_SECONDS
+    while time.monotonic() < end:
+        try:
+            if not ask(folder / "router", ["busy", home])["busy"]:
+                return
+        except UnavailableError:
+            return
+        time.sleep(0.02)
+
+
+def _end_all(folder: Path, routes: Routes) -> None:
+    """Nothing should run any more: the keeper ends the router, and itself."""
+    write_routes(folder, routes)
+    ServerProcess(folder / "keeper").end()
+    ServerProcess(folder / "router").end()
+
+
+def _health(folder: Path, routes: Routes) -> Serving:
+    """The live version's own health, and whether it is reached over the environment's address."""
+    live = routes.live
+    assert live is not None  # noqa: S101 - both callers looked
+    process = ServerProcess(folder / live.home)
+    if routes.route(live.deployment) is None:
+        return _serving(routes, live, "stopped", "it was stopped; deploy again to start it")
+    if not process.running or process.address is None:
+        kept = running(folder / "keeper")
+        detail = "its server has ended and is being started again" if kept else "nothing of it runs; deploy again"
+        return _serving(routes, live, "unhealthy" if kept else "stopped", detail)
     try:
-        live: dict[str, Any] = json.loads(file.read_text())
-        return {name: live[name] for name in ("deployment", "version", "digest", "port")}
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{file} cannot be read", hint="remove it and deploy again") from error
-
-
-def _answers(live: dict[str, Any], digest: str) -> bool:
-    return live["digest"] == digest and _health(live).status == "healthy"
-
-
-def _health(live: dict[str, Any]) -> Serving:
-    try:
-        seen = _ask_health(_address(live))
+        seen = _ask_health(process.address)
+        _ask_health(_address(routes))
     except UnavailableError as error:
-        return _serving(live, "unhealthy", error.message)
-    if (seen.get("deployment"), seen.get("digest")) != (live["deployment"], live["digest"]):
-        return _serving(live, "unhealthy", f"the address answers as deployment {seen.get('deployment')}")
-    return _serving(live, "healthy" if seen.get("status") == "ready" else "unhealthy", str(seen.get("status")))
+        return _serving(routes, live, "unhealthy", error.message)
+    if seen.get("digest") != live.digest:
+        return _serving(routes, live, "unhealthy", f"its server answers with digest {seen.get('digest')}")
+    return _serving(routes, live, "healthy" if seen.get("status") == "ready" else "unhealthy", str(seen.get("status")))
 
 
 def _ask_health(address: str) -> dict[str, Any]:
@@ -244,9 +357,14 @@ def _client() -> "httpx.Client":
     return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
-def _address(live: dict[str, Any]) -> str:
-    return f"http://{HOST}:{live['port']}"
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
-def _serving(live: dict[str, Any], status: str, detail: str) -> Serving:
-    return Serving(live["deployment"], live["version"], live["digest"], _address(live), status, detail)
+def _address(routes: Routes) -> str:
+    return f"http://{HOST}:{routes.port}"
+
+
+def _serving(routes: Routes, route: Route | None, status: str, detail: str = "") -> Serving:
+    assert route is not None  # noqa: S101 - it was just added
+    return Serving(route.deployment, route.version, route.digest, _address(routes), status, detail)

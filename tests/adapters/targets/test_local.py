@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from load import Load
 from registered import register_versions
 
 from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
 from mlmon_dagster.adapters.targets._process import ServerProcess
 from mlmon_dagster.adapters.targets.local import Local
 from mlmon_dagster.errors import DataError, FailedError
-from mlmon_dagster.ports import Placement
+from mlmon_dagster.ports import Guard, Placement, Shift
 
 RECORD = {"sqft": 2000.5, "grade": 7}
 
@@ -36,7 +37,7 @@ def place(world, request):
         return made[-1]
 
     yield placement
-    for one in made:
+    for one in reversed(made):
         Local().stop(pipeline, "prod", one.deployment, settings)
 
 
@@ -44,22 +45,94 @@ def _home(settings, placement):
     return settings.serving / placement.pipeline / "prod" / placement.deployment
 
 
-def _kill(home):
-    os.kill(int((home / "running").read_text()), signal.SIGKILL)
-    while ServerProcess(home).running:
-        time.sleep(0.01)
+def _kill(home, number=signal.SIGKILL):
+    """Ends the process of a home, or stops it from running; returns its id."""
+    process = int((home / "running").read_text())
+    os.kill(process, number)
+    return process
 
 
-def test_a_killed_server_is_said_to_be_stopped_and_comes_back_at_its_address(world, place):
-    settings, target, placement = world[0], Local(), place("d1")
+def _wait(true):
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def _live(settings, target, placement):
     target.start(placement, settings)
-    live = target.switch(placement, settings)
+    return target.switch(placement, settings)
+
+
+def test_a_killed_server_comes_back_by_itself_and_no_caller_notices(world, place):
+    settings, target, placement = world[0], Local(), place("d1")
+    live, home = _live(settings, target, placement), _home(world[0], placement)
+    with Load(live.address, RECORD) as load:
+        _wait(lambda: load.seen(1))
+        killed = _kill(home)
+        _wait(lambda: target.live(placement.pipeline, "prod", settings).status != "healthy")
+        _wait(lambda: target.live(placement.pipeline, "prod", settings) == live)
+        before = load.seen(1)
+        _wait(lambda: load.seen(1) > before)
+    assert load.failures == {}
+    assert int((home / "running").read_text()) != killed
+    logged = united(read_segments(home.parent / "predictions"), None, None)
+    assert logged.num_rows >= load.seen(1)  # what was answered before the kill is in the log
+
+
+def test_a_killed_candidate_loses_its_traffic_and_no_caller_notices(world, place):
+    settings, target, first, second = world[0], Local(), place("d1"), place("d2", 2)
+    live = _live(settings, target, first)
+    target.start(second, settings)
+    with Load(live.address, RECORD) as load:
+        target.shift(second, Shift(50, guard=Guard(minimum_requests=5)), settings)
+        _wait(lambda: load.seen(2) > 20)
+        _kill(_home(settings, second))
+        _wait(lambda: any(one.tripped for one in target.traffic(first.pipeline, "prod", settings)))
+        before = load.seen(1)
+        _wait(lambda: load.seen(1) > before + 20)
+    assert load.failures == {}
+    seen = {one.deployment: one for one in target.traffic(first.pipeline, "prod", settings)}
+    assert (seen["d1"].share, seen["d2"].share) == (100, 0)
+    with pytest.raises(FailedError, match=r"the guard took the traffic from d2: .* requests failed"):
+        target.switch(second, settings)
+    assert target.live(first.pipeline, "prod", settings) == live
+
+
+def test_a_killed_router_comes_back_at_its_address(world, place):
+    settings, target, placement = world[0], Local(), place("d1")
+    live, folder = _live(settings, target, placement), _home(world[0], placement).parent
+    _kill(folder / "router")
+    httpx.post(f"{live.address}/predict", json=RECORD, timeout=20).raise_for_status()  # no connection is refused
+    _wait(lambda: target.live(placement.pipeline, "prod", settings) == live)
+
+
+@pytest.mark.slow
+def test_a_killed_keeper_comes_back_and_keeps_on(world, place):
+    settings, target, placement = world[0], Local(), place("d1")
+    live, home = _live(settings, target, placement), _home(world[0], placement)
+    killed = _kill(home.parent / "keeper")
+    _wait(lambda: ServerProcess(home.parent / "keeper").running)
+    _wait(lambda: int((home.parent / "keeper" / "running").read_text() or killed) != killed)
+    _kill(home)
+    _wait(lambda: target.live(placement.pipeline, "prod", settings) == live)
+    _kill(home.parent / "router")
+    _wait(lambda: target.live(placement.pipeline, "prod", settings) == live)
+
+
+@pytest.mark.slow
+def test_after_everything_was_killed_the_same_deployment_serves_again_at_its_address(world, place):
+    settings, target, placement = world[0], Local(), place("d1")
+    live, home = _live(settings, target, placement), _home(world[0], placement)
     httpx.post(f"{live.address}/predict", json=RECORD).raise_for_status()
-    _kill(_home(settings, placement))
+    for one in ("keeper", "router", "d1"):
+        _kill(home.parent / one, signal.SIGSTOP)
+    for one in ("keeper", "router", "d1"):
+        _kill(home.parent / one)
+    _wait(lambda: not any(ServerProcess(home.parent / one).running for one in ("keeper", "router", "d1")))
     dead = target.live(placement.pipeline, "prod", settings)
     assert (dead.status, dead.address) == ("stopped", live.address)
-    rows = united(read_segments(_home(settings, placement).parent / "predictions"), None, None)
-    assert RECORD in rows["features"].to_pylist()  # what was answered before the kill is in the log
+    assert [one.status for one in target.traffic(placement.pipeline, "prod", settings)] == ["stopped"]
     target.start(placement, settings)
     assert target.switch(placement, settings) == live
     assert httpx.post(f"{live.address}/predict", json=RECORD).status_code == 200
@@ -67,15 +140,22 @@ def test_a_killed_server_is_said_to_be_stopped_and_comes_back_at_its_address(wor
 
 def test_a_server_that_hangs_is_unhealthy_and_gives_way(world, place):
     settings, target, first, second = world[0], Local(), place("d1"), place("d2", 2)
-    target.start(first, settings)
-    live = target.switch(first, settings)
-    process = int((_home(settings, first) / "running").read_text())
-    os.kill(process, signal.SIGSTOP)
+    live = _live(settings, target, first)
+    _kill(_home(settings, first), signal.SIGSTOP)
     assert target.live(first.pipeline, "prod", settings).status == "unhealthy"
     target.start(second, settings)
     switched = target.switch(second, settings)
     assert (switched.version, switched.address, switched.status) == (2, live.address, "healthy")
     assert not ServerProcess(_home(settings, first)).running
+
+
+@pytest.mark.slow
+def test_the_model_of_a_version_that_left_is_removed_and_taken_from_the_registry_again(world, place):
+    settings, target, first, second = world[0], Local(), place("d1"), place("d2", 2)
+    _live(settings, target, first)
+    _live(settings, target, second)
+    assert not (_home(settings, first) / "model").exists()
+    assert _live(settings, target, first).version == 1
 
 
 def test_two_starts_at_once_make_one_process(world, place):
@@ -96,10 +176,10 @@ def test_a_changed_model_file_is_not_served(world, place):
         Local().start(placement, settings)
 
 
+@pytest.mark.slow
 def test_a_taken_port_fails_the_switch_and_leaves_the_old_version_live(world, place):
     settings, first, second = world[0], place("d1"), place("d2", 2)
-    Local().start(first, settings)
-    live = Local().switch(first, settings)
+    live = _live(settings, Local(), first)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -108,6 +188,9 @@ def test_a_taken_port_fails_the_switch_and_leaves_the_old_version_live(world, pl
         with pytest.raises(FailedError, match=r"port \d+ cannot be listened on"):
             target.switch(second, settings)
     assert Local().live(first.pipeline, "prod", settings) == live
+    assert httpx.post(f"{live.address}/predict", json=RECORD).json()["model_version"] == 1
+    assert target.switch(second, settings).address == f"http://127.0.0.1:{target.port}"
+    assert httpx.post(f"http://127.0.0.1:{target.port}/predict", json=RECORD).json()["model_version"] == 2
 
 
 def test_a_server_that_cannot_start_fails_with_the_end_of_its_log(world, tmp_path):
