@@ -22,6 +22,7 @@ class SourceReader(Protocol):
     With a window and the name of the time column a reader may leave out rows outside of the window (and should,
     where the far side can filter); the caller filters again. Relative paths are relative to `directory`,
     the folder of the pipeline file. Raises `DataError` for unreadable data, `UnavailableError` when out of reach.
+    A source that can tell without reading whether its rows changed has `fingerprint(directory)` too.
     """
 
     def read(self, directory: Path, time: str | None, window: "Window | None") -> "pyarrow.Table": ...
@@ -65,9 +66,19 @@ class ModelRegistry(Protocol):
     """Registered model versions with their reference profile; MLflow in both worlds."""
 
     def register(
-        self, model: Any, *, name: str, example: Any, profile: bytes, facts: Mapping[str, str]
+        self,
+        model: Any,
+        *,
+        name: str,
+        example: Any,
+        profile: bytes,
+        facts: Mapping[str, str],
+        files: Mapping[str, bytes] | None = None,
     ) -> ModelVersion:
-        """Registers a fitted model with signature and input example; the same content gives the same version again."""
+        """Registers a fitted model with signature and input example; the same content gives the same version again.
+
+        `files` are kept with the model and belong to its digest: name -> content.
+        """
         ...
 
     def register_uri(self, uri: str, *, name: str, profile: bytes, facts: Mapping[str, str]) -> ModelVersion:
@@ -90,8 +101,16 @@ class ModelRegistry(Protocol):
         """The model with `predict(pandas.DataFrame)`, after its digest is verified."""
         ...
 
+    def native(self, version: ModelVersion) -> Any:
+        """The fitted model itself, after its digest is verified, for what it gives beyond predictions."""
+        ...
+
     def profile(self, version: ModelVersion) -> bytes:
         """The reference profile's bytes; `MissingError` when the version has none."""
+        ...
+
+    def file(self, version: ModelVersion, name: str) -> bytes:
+        """One of the files it was registered with; `MissingError` when it has none of that name."""
         ...
 
     def example(self, version: ModelVersion) -> Any:
@@ -256,7 +275,10 @@ class Metrics(Protocol):
 
 
 class Judgements(Protocol):
-    """Verdicts of checks; recording a stage's window (or moment) replaces what it recorded for it before."""
+    """Verdicts of checks; recording a stage's window (or moment) replaces what it recorded for it before.
+
+    A verdict that was recorded with the same reason before is no news: it keeps its place in the order of recording.
+    """
 
     def record(self, judged: Sequence[Judged]) -> None: ...
 
@@ -272,6 +294,12 @@ class Judgements(Protocol):
 
     def failures(self, pipeline: str, environment: str | None) -> Mapping[str, Judged]:
         """The verdict other than `ok` of every check that was recorded last, by name."""
+        ...
+
+    def of(
+        self, check: str, *, pipelines: Sequence[str], environments: Sequence[str], windows: Sequence[str]
+    ) -> Sequence[Judged]:
+        """The verdicts of one check in all of these windows of all of these pipelines."""
         ...
 
     def after(self, cursor: int, *, limit: int) -> Sequence[tuple[int, Judged]]:

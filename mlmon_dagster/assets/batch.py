@@ -1,5 +1,6 @@
 """Scoring one window: the rows a model can take, with their prediction, and the rows it cannot, with the reason."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,21 @@ from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     import pyarrow as pa
+
+Probabilities = Callable[["pd.DataFrame"], "dict[str, np.ndarray]"]
+"""Rows of inputs to the columns of their classes' probabilities."""
 
 PREDICTION = "prediction"
 VERSION = "model_version"
+
+
+@lru_cache(maxsize=2)
+def load_native(registry: Any, version: ModelVersion) -> Any:
+    """The fitted model itself, for its probabilities, kept as well."""
+    return registry.native(version)
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,9 @@ def carried(pipeline: Pipeline) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*stages.feature_store.key, *rows.key, *labels, *filter(None, [rows.time]))))
 
 
-def score(model: Any, table: "pa.Table", carried: tuple[str, ...], version: int) -> Scored:
+def score(
+    model: Any, table: "pa.Table", carried: tuple[str, ...], version: int, probabilities: Probabilities | None = None
+) -> Scored:
     """Predictions for every row that has the inputs which were never missing on the reference.
 
     The live server refuses the other rows too: both give the same predictions for the same rows.
@@ -63,6 +77,8 @@ def score(model: Any, table: "pa.Table", carried: tuple[str, ...], version: int)
     chosen = [name for name in dict.fromkeys((*carried, *names)) if name in table.column_names]
     rows = kept.select(chosen)
     rows = rows.append_column(PREDICTION, _predictions(model, kept))
+    for name, values in probabilities(kept.to_pandas()).items() if probabilities else ():
+        rows = rows.append_column(name, pa.array(values))
     return Scored(rows.append_column(VERSION, pa.array([version] * rows.num_rows, pa.int64())), aside)
 
 

@@ -1,74 +1,133 @@
-"""Late labels: joined to a window's predictions by key once they are mature, and what they say of performance."""
+"""Late labels: joined to a window's predictions by key, and what they say of target and performance."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 from mlmon_dagster.assets.moments import parse_moments
+from mlmon_dagster.assets.outcomes import outcomes_of
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageRun
-from mlmon_dagster.drift.performance import PERFORMANCE, measure
-from mlmon_dagster.errors import DataError
-from mlmon_dagster.pipeline.spec import Performance
+from mlmon_dagster.drift.estimation.expectation import Expectation, Expected
+from mlmon_dagster.drift.frames import columns_of
+from mlmon_dagster.drift.monitor import judge
+from mlmon_dagster.drift.performance import PERFORMANCE, measure_outcomes
+from mlmon_dagster.drift.performance.error import standard_error
+from mlmon_dagster.errors import DataError, InputError, MissingError
+from mlmon_dagster.pipeline.spec import LABEL, PERFORMANCE_DRIFT, TARGET_DRIFT, Performance
 from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:
-    import numpy
     import pyarrow
 
 MINIMUM_LABELS = 30
 """Labels below which performance is not judged."""
 
+CERTAIN = 1.96
+"""Standard errors that a loss must exceed to be no accident of few labels."""
+
+EXPECTATION = "expectation.zip"
+"""The file of a model version that holds what is expected of it."""
+
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def performance_check(
+@dataclass(frozen=True)
+class Labelled:
+    """The predictions of a window that have a label: all their columns, and `label` last."""
+
+    rows: "pyarrow.Table"
+    predictions: int
+    """All predictions of the window."""
+
+    @property
+    def labels(self) -> int:
+        """Predictions that have a label."""
+        return int(self.rows.num_rows)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """`labels`, and their share of the predictions."""
+        return {"labels": float(self.labels), "labels.share": self.labels / max(self.predictions, 1)}
+
+
+def label_checks(
     stage: StageRun, ports: Ports, version: ModelVersion, predictions: "pyarrow.Table"
-) -> tuple[CheckResult | None, dict[str, float]]:
-    """The check `performance` and its metrics for one window; no check where performance is not declared."""
+) -> tuple[list[CheckResult], dict[str, float]]:
+    """The checks `target_drift` and `performance_drift` of one window and their metrics; none where not declared.
+
+    Before labels are mature both are `no_data`, unless every prediction has its label already.
+    """
     declared = stage.pipeline.stages.model_monitoring.performance
     if declared is None or stage.window is None:
-        return None, {}
+        return [], {}
     mature = stage.window.end + period(declared.labels.maturity)
-    if stage.now < mature:
-        return CheckResult("performance", "no_data", f"labels of this window are complete on {mature:%Y-%m-%d}"), {}
-    labels, scored = join_labels(stage, declared, predictions)
-    metrics = {"labels": float(len(labels)), "labels.share": len(labels) / max(predictions.num_rows, 1)}
-    if len(labels) < MINIMUM_LABELS:
-        reason = f"{len(labels)} of {predictions.num_rows} predictions have a label; {MINIMUM_LABELS} are needed"
-        return CheckResult(
-            "performance", "insufficient" if predictions.num_rows else "no_data", reason, metrics
-        ), metrics
-    metrics |= performances(declared, labels, scored)
-    value = metrics[f"performance.{declared.metric}"]
-    reference = ports.governance.metrics.latest(stage.pipeline.name, None).get(f"performance.{declared.metric}")
-    return _judge(declared, value, reference.value if reference else None, metrics), metrics
+    try:
+        labelled = join_labels(stage, declared, predictions)
+    except InputError as error:
+        early = stage.now < mature
+        reason = f"there are no labels yet, they are complete on {mature:%Y-%m-%d}: {error.message}"
+        return _both("no_data" if early else "error", reason if early else str(error)), {}
+    if stage.now < mature and (labelled.labels < labelled.predictions or not labelled.labels):
+        so_far = f"{labelled.labels} of {labelled.predictions} predictions have a label so far"
+        return _both("no_data", f"{so_far}, they are complete on {mature:%Y-%m-%d}", labelled), labelled.metrics
+    if labelled.labels < MINIMUM_LABELS:
+        reason = f"{labelled.labels} of {labelled.predictions} predictions have a label; {MINIMUM_LABELS} are needed"
+        return _both("insufficient" if labelled.predictions else "no_data", reason, labelled), labelled.metrics
+    try:
+        expectation = expectation_of(cast(Any, ports.registry), version)
+    except MissingError as error:
+        return _both("error", str(error), labelled), labelled.metrics
+    target = _target_check(declared, expectation, labelled)
+    performance = _performance_check(declared, expectation, labelled)
+    return [target, performance], {**labelled.metrics, **target.metrics, **performance.metrics}
 
 
-def performances(declared: Performance, labels: "numpy.ndarray", predictions: "numpy.ndarray") -> dict[str, float]:
-    """`performance.<metric>` for every declared metric; `DataError` where one has no meaning."""
+def concept(checks: Sequence[CheckResult]) -> dict[str, Any]:
+    """Whether the concept has drifted, which is either of both (requirement X5), and by which reasons."""
+    reasons = [check.name.upper() for check in checks if check.verdict == "drift"]
+    return {"drifted": bool(reasons), "reasons": reasons}
+
+
+def performances(declared: Performance, labelled: Labelled) -> dict[str, Any]:
+    """Metric -> the outcomes it is measured on, for every declared metric."""
     names = dict.fromkeys((declared.metric, *declared.also))
-    return {f"performance.{name}": measure(name, labels, predictions, positive=declared.positive) for name in names}
+    return {name: outcomes_of(name, labelled.rows, declared.positive) for name in names}
 
 
-def join_labels(
-    stage: StageRun, declared: Performance, predictions: "pyarrow.Table"
-) -> "tuple[numpy.ndarray, numpy.ndarray]":
-    """Labels and predictions of the rows that have both, as float arrays of one length, joined by key."""
+@lru_cache(maxsize=16)
+def expectation_of(registry: Any, version: ModelVersion) -> Expectation:
+    """What is expected of the version, kept for other windows: a version never changes."""
+    return Expectation.from_bytes(registry.file(version, EXPECTATION))
+
+
+def join_labels(stage: StageRun, declared: Performance, predictions: "pyarrow.Table") -> Labelled:
+    """The predictions that have a label, joined by key; of several labels with one key the first counts."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    key = list(declared.labels.source.rows.key)
-    table = declared.labels.source.reader.read(stage.directory, declared.labels.source.rows.time, stage.window)
+    source = declared.labels.source
+    key = list(source.rows.key)
+    table = source.reader.read(stage.directory, source.rows.time, stage.window)
     for name in (*key, declared.labels.column):
         if name not in table.column_names:
             raise DataError(
                 f"the labels have no column {name!r}", hint=f"their columns: {', '.join(table.column_names)}"
             )
-    wanted = pa.table({**_keys(predictions, predictions, key, "UTC"), "prediction": predictions["prediction"]})
-    zone = declared.labels.source.rows.timezone
-    found = pa.table({**_keys(table, predictions, key, zone), "label": table[declared.labels.column]})
-    joined = wanted.to_pandas().merge(found.to_pandas().drop_duplicates(key), on=key, how="inner")
-    joined = joined.dropna(subset=["label", "prediction"])
-    return joined["label"].to_numpy(), joined["prediction"].to_numpy()
+    wanted = pa.table(_keys(predictions, predictions, key, "UTC")).to_pandas()
+    wanted["_row"] = range(len(wanted))
+    found = pa.table(_keys(table, predictions, key, source.rows.timezone)).to_pandas()
+    found["_label"] = range(len(found))
+    found = found[pc.invert(pc.is_null(table[declared.labels.column], nan_is_null=True)).to_numpy()]
+    joined = wanted.merge(found.drop_duplicates(key), on=key, how="inner").sort_values("_row")
+    labels = table[declared.labels.column].combine_chunks().take(pa.array(joined["_label"]))
+    name = f"{LABEL}_of_model"
+    kept = predictions.rename_columns([name if one == LABEL else one for one in predictions.column_names])
+    rows = kept.take(pa.array(joined["_row"])).append_column(LABEL, labels)
+    unscored = pc.is_null(rows["prediction"], nan_is_null=True)
+    return Labelled(rows.filter(pc.invert(unscored)), predictions.num_rows)
 
 
 def _keys(
@@ -84,17 +143,48 @@ def _keys(
     }
 
 
-def _judge(declared: Performance, value: float, reference: float | None, metrics: dict[str, float]) -> CheckResult:
-    """Against the reference's own performance: without one there is nothing to compare with, which is an error."""
-    if reference is None:
-        reason = f"the reference has no {declared.metric} to compare with: register the model again"
-        return CheckResult("performance", "error", reason, metrics)
-    higher_is_better = PERFORMANCE[declared.metric].better == "higher"
-    loss = (reference - value if higher_is_better else value - reference) / max(abs(reference), 1e-12)
-    metrics["performance.loss"] = loss
-    worse = f"{abs(loss):.1%} {'worse' if loss > 0 else 'better'}, up to {declared.tolerance:.0%} worse is accepted"
-    text = f"{declared.metric} is {value:.6g}, on the reference {reference:.6g} ({worse})"
-    return CheckResult("performance", "drift" if loss > declared.tolerance else "ok", text, metrics)
+def _target_check(declared: Performance, expectation: Expectation, labelled: Labelled) -> CheckResult:
+    (drift,) = judge(expectation.labels, columns_of(labelled.rows, [LABEL]), declared.target_monitor)
+    metrics = {} if drift.value is None else {f"drift.{LABEL}.{drift.method}": drift.value}
+    return CheckResult(TARGET_DRIFT, drift.verdict, drift.reason, metrics)
+
+
+def _performance_check(declared: Performance, expectation: Expectation, labelled: Labelled) -> CheckResult:
+    metrics = dict(labelled.metrics)
+    try:
+        for name, outcomes in performances(declared, labelled).items():
+            metrics[f"performance.{name}"] = measure_outcomes(name, outcomes)
+            if name == declared.metric:
+                metrics[f"performance.{name}.error"] = standard_error(name, outcomes)
+    except DataError as error:
+        return CheckResult(PERFORMANCE_DRIFT, "insufficient", str(error), metrics)
+    expected = expectation.metrics.get(declared.metric)
+    if expected is None:
+        known = ", ".join(expectation.metrics)
+        reason = f"the reference has no {declared.metric} to compare with, it has {known}: register the model again"
+        return CheckResult(PERFORMANCE_DRIFT, "error", reason, metrics)
+    return _compared(declared, expected, metrics)
+
+
+def _compared(declared: Performance, expected: Expected, metrics: dict[str, float]) -> CheckResult:
+    """Worse than tolerated, and by more than chance explains."""
+    name = declared.metric
+    value, error = metrics[f"performance.{name}"], metrics[f"performance.{name}.error"]
+    worse = expected.value - value if PERFORMANCE[name].better == "higher" else value - expected.value
+    loss = worse / max(abs(expected.value), 1e-12)
+    chance = CERTAIN * (error**2 + expected.error**2) ** 0.5
+    certain = not worse <= chance  # an error that nobody knows excuses nothing
+    verdict = "drift" if loss > declared.tolerance and certain else "ok"
+    said = f"{abs(loss):.1%} {'worse' if loss > 0 else 'better'}, up to {declared.tolerance:.0%} worse is accepted"
+    if loss > declared.tolerance and not certain:
+        said += "; so few labels may give that by chance"
+    text = f"{name} is {value:.6g} ± {CERTAIN * error:.2g}, on the reference {expected.value:.6g} ({said})"
+    return CheckResult(PERFORMANCE_DRIFT, verdict, text, {**metrics, "performance.loss": loss})  # type: ignore[arg-type]
+
+
+def _both(verdict: Any, reason: str, labelled: Labelled | None = None) -> list[CheckResult]:
+    metrics = labelled.metrics if labelled else {}
+    return [CheckResult(name, verdict, reason, metrics) for name in (TARGET_DRIFT, PERFORMANCE_DRIFT)]
 
 
 def period(text: str) -> timedelta:

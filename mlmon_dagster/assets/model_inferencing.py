@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mlmon_dagster.adapters.mlflow.signature import conform
 from mlmon_dagster.assets import batch, endpoint
 from mlmon_dagster.assets.ports import Ports
+from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.errors import BlockedError, DataError
 from mlmon_dagster.lifecycle.queries import live_deployment
@@ -41,7 +43,9 @@ def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResul
         )
     rows = stage.outputs.read(key, stage.window.key)
     registry: Any = ports.registry
-    scored = batch.score(batch.load(registry, version), rows, batch.carried(stage.pipeline), version.number)
+    model = batch.load(registry, version)
+    probabilities = _probabilities(stage, registry, version, model)
+    scored = batch.score(model, rows, batch.carried(stage.pipeline), version.number, probabilities)
     output = stage.outputs.write(
         stage.key,
         stage.window.key,
@@ -59,6 +63,14 @@ def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResul
         (_predictions_check(stage.window.key, output.rows, output.quarantined, metrics),),
         {"version": version.number, "digest": version.digest},
     )
+
+
+def _probabilities(stage: StageRun, registry: Any, version: ModelVersion, model: Any) -> batch.Probabilities | None:
+    """Probabilities of a classifier whose performance is declared: metrics and estimates may need them."""
+    if not model.classifies or stage.pipeline.stages.model_monitoring.performance is None:
+        return None
+    native = batch.load_native(registry, version)
+    return lambda frame: probability_columns(native, conform(frame, model.inputs))
 
 
 def run_realtime(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
-from mlmon_dagster.assets.labels import performance_check
+from mlmon_dagster.assets.labels import concept, label_checks
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.column import Column
@@ -14,7 +14,7 @@ from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import BlockedError
 from mlmon_dagster.lifecycle.outputs import Output
-from mlmon_dagster.pipeline.spec import Pipeline
+from mlmon_dagster.pipeline.spec import PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
 from mlmon_dagster.pipeline.stages import BATCH
 from mlmon_dagster.ports import ModelVersion
 
@@ -27,7 +27,8 @@ def checks(pipeline: Pipeline) -> Mapping[str, str]:
     }
     texts |= {name: f"The window's metrics pass `{name}`." for name in declared.checks}
     if declared.performance:
-        texts["performance"] = f"`{declared.performance.metric}` is as good as on the reference, once labels are there."
+        texts[TARGET_DRIFT] = "The window's labels are distributed as on the reference, once they are there."
+        texts[PERFORMANCE_DRIFT] = f"`{declared.performance.metric}` is as good as on the reference, once labels are."
     return texts
 
 
@@ -50,14 +51,15 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     window = columns_of(rows, [name for name in rows.column_names if name in profile.columns])
     found, drifts = _judge_monitors(stage.pipeline, profile, window)
     metrics = {"rows": float(scored.rows), **_drift_metrics(drifts), **_missing_metrics(window)}
-    performance, measured = performance_check(stage, ports, version, rows)
+    labelled, measured = label_checks(stage, ports, version, rows)
     metrics |= measured
     found += _judge_checks(stage.pipeline, metrics)
-    found += [performance] if performance else []
+    found += labelled
     digest = stage.outputs.write_document(stage.key, stage.window.key, _document(scored, version, metrics, found))
     facts = {
         "version": version.number,
         "verdict": verdict_of([check.verdict for check in found]),
+        "concept": concept(labelled),
         "drifted": sorted({drift.column for drift in drifts if drift.verdict == "drift"}),
     }
     return StageResult(digest, metrics, tuple(found), facts)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.assets import callables
+from mlmon_dagster.assets.expectation import expect
+from mlmon_dagster.assets.labels import EXPECTATION
 from mlmon_dagster.assets.ports import Ports
+from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.assets.reference import read_reference
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.column import Column
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlmon_dagster.adapters.pipelines import Declared
+    from mlmon_dagster.drift.estimation.expectation import Expectation
 
 CHECKS: Mapping[str, str] = {"reference": "The model gives one finite prediction for every row of the reference."}
 """Check name -> what it says, for every check that the stage always reports."""
@@ -33,11 +37,11 @@ HOLDOUT = 0.2
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A model, the names of its inputs, and its performance where that is declared."""
+    """A model, its inputs, and rows that it did not learn from with their predictions, where these are needed."""
 
     model: Any
     inputs: tuple[str, ...]
-    performance: Mapping[str, float]
+    unseen: "pa.Table | None" = None
 
 
 def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
@@ -51,6 +55,7 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
     frame = table.to_pandas()
     fitted = _trained(stage, table, frame) if conf.train else _pretrained(stage, ports, table, frame)
     predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
+    expectation = None if fitted.unseen is None else expect(stage, table, predictions, fitted.unseen)
     profile = Profile.of({**columns_of(table, list(fitted.inputs)), PREDICTION: Column.of(PREDICTION, predictions)})
     facts = {
         "pipeline": stage.pipeline.name,
@@ -59,11 +64,16 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
         "trained_by": conf.train or str(conf.uri),
     }
     version = ports.registry.register(
-        fitted.model, name=conf.model, example=frame[list(fitted.inputs)], profile=profile.to_bytes(), facts=facts
+        fitted.model,
+        name=conf.model,
+        example=frame[list(fitted.inputs)],
+        profile=profile.to_bytes(),
+        facts=facts,
+        files={EXPECTATION: expectation.to_bytes()} if expectation else {},
     )
     register_model(ports.governance, stage.pipeline, version, actor=MACHINE)
     stage.log(f"{version.name} version {version.number} has digest {version.digest[:12]}")
-    metrics = {"rows": float(len(frame)), "features": float(len(fitted.inputs)), **fitted.performance}
+    metrics = {"rows": float(len(frame)), "features": float(len(fitted.inputs)), **_performance(expectation)}
     return StageResult(
         version.digest,
         metrics,
@@ -82,15 +92,15 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
 def _trained(stage: StageRun, table: "pa.Table", frame: "pd.DataFrame") -> _Fitted:
     """Trained twice where performance is declared: on the older rows to be measured on the newer, then on all."""
     train = str(stage.pipeline.stages.model_registry.train)
-    performance: Mapping[str, float] = {}
+    unseen = None
     if stage.pipeline.stages.model_monitoring.performance is not None:
         time = str(stage.pipeline.stages.data_ingestion.source.rows.time)
         order = frame[time].argsort(kind="stable").to_numpy()
         older, newer = order[: -_holdout(len(frame))], order[-_holdout(len(frame)) :]
         model = callables.call(train, stage.directory, frame.iloc[older])
-        performance = _performance(stage, table.take(newer), model, frame.iloc[newer][list(_inputs(model, frame))])
+        unseen = _scored(table.take(newer), model, frame.iloc[newer][list(_inputs(model, frame))])
     model = callables.call(train, stage.directory, frame)
-    return _Fitted(model, _inputs(model, frame), performance)
+    return _Fitted(model, _inputs(model, frame), unseen)
 
 
 def _pretrained(stage: StageRun, ports: Ports, table: "pa.Table", frame: "pd.DataFrame") -> _Fitted:
@@ -98,8 +108,8 @@ def _pretrained(stage: StageRun, ports: Ports, table: "pa.Table", frame: "pd.Dat
     local = "://" not in uri and not uri.startswith(("models:/", "runs:/"))
     found = ports.registry.pretrained(str(stage.directory / uri) if local else uri)
     inputs = _known(found.inputs, frame)
-    performance = _performance(stage, table, found.model, frame[list(inputs)])
-    return _Fitted(found.model, inputs, performance)
+    declared = stage.pipeline.stages.model_monitoring.performance
+    return _Fitted(found.model, inputs, _scored(table, found.model, frame[list(inputs)]) if declared else None)
 
 
 def _inputs(model: Any, frame: "pd.DataFrame") -> tuple[str, ...]:
@@ -135,26 +145,19 @@ def _predictions(model: Any, inputs: "pd.DataFrame") -> "np.ndarray":
     return flat
 
 
-def _performance(stage: StageRun, table: "pa.Table", model: Any, inputs: "pd.DataFrame") -> Mapping[str, float]:
-    """`performance.<metric>` on rows that have a label; nothing where performance is not declared."""
-    declared = stage.pipeline.stages.model_monitoring.performance
-    if declared is None:
-        return {}
+def _scored(table: "pa.Table", model: Any, inputs: "pd.DataFrame") -> "pa.Table":
+    """The rows as batch inference keeps them: with their prediction, and probabilities where the model gives them."""
     import pyarrow as pa
 
-    from mlmon_dagster.assets.labels import MINIMUM_LABELS, join_labels, performances
+    rows = table.append_column(PREDICTION, pa.array(_predictions(model, inputs)))
+    for name, values in probability_columns(model, inputs).items():
+        rows = rows.append_column(name, pa.array(values))
+    return rows
 
-    keyed = table.select(list(dict.fromkeys(declared.labels.source.rows.key)))
-    labels, scored = join_labels(
-        stage, declared, keyed.append_column(PREDICTION, pa.array(_predictions(model, inputs)))
-    )
-    if len(labels) < MINIMUM_LABELS:
-        raise InputError(
-            f"{len(labels)} rows of the reference have a label, {MINIMUM_LABELS} are needed to know the model's "
-            f"{declared.metric}",
-            hint="check the labels' `key` and `column`, or choose a longer reference",
-        )
-    return performances(declared, labels, scored)
+
+def _performance(expectation: "Expectation | None") -> Mapping[str, float]:
+    """`performance.<metric>` on the reference."""
+    return {f"performance.{name}": one.value for name, one in expectation.metrics.items()} if expectation else {}
 
 
 def _holdout(rows: int) -> int:

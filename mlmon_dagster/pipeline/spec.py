@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from mlmon_dagster.drift.monitor import Monitor, MonitorsField
+from mlmon_dagster.drift.monitor import Monitor, MonitorsField, Threshold, parse_monitor
 from mlmon_dagster.drift.performance import PERFORMANCE
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.stages import StageName
 from mlmon_dagster.pipeline.times import five_fields, not_above_ten_years
 from mlmon_dagster.pipeline.windows import Day, Windows
-from mlmon_dagster.plugins import CONFIG, PluginField, PluginsField, unknown
+from mlmon_dagster.plugins import CONFIG, PluginField, PluginsField, alternatives, unknown
 from mlmon_dagster.settings import ENVIRONMENTS
 
 NAME, OWNER = r"^[a-z][a-z0-9_]*$", r"^(team:[A-Za-z0-9_./-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     MetricName = str
 else:
     MetricName = Literal[tuple(PERFORMANCE)]
+
+LABEL, TARGET_DRIFT, PERFORMANCE_DRIFT = "label", "target_drift", "performance_drift"
+"""The column that labels have in a comparison, and the two checks that are judged once they are there."""
 
 APPROVAL_FLOORS = {"dev": 0, "staging": 1, "prod": 2}
 """Approvals an environment needs at least (requirement 12.1); a pipeline may raise them, never lower them."""
@@ -240,6 +243,29 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class LabelMonitorField:
+    """The annotation of the monitor that compares labels with those of the reference: a monitor without columns."""
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def parse(self, raw: object) -> Monitor:
+        """The monitor `target_drift` on the column `label`."""
+        if isinstance(raw, Mapping) and {"column", "columns"} & set(raw):
+            message = "the monitor of `target` has the column of the labels, it cannot have another"
+            raise ValidationError.from_exception_data(
+                "target", [InitErrorDetails(type=PydanticCustomError("target", message), loc=(), input=raw)]
+            )
+        return parse_monitor(TARGET_DRIFT, {**raw, "column": LABEL} if isinstance(raw, Mapping) else raw)
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        return {
+            "anyOf": list(alternatives("method", Threshold).values()),
+            "description": "monitor that compares labels with the reference's (default: `{use: auto}`)",
+        }
+
+
+@dataclass(frozen=True)
 class Performance:
     """How good predictions are, once labels are there."""
 
@@ -254,6 +280,12 @@ class Performance:
     tolerance: Annotated[
         float, Field(ge=0, description="relative loss against the reference that is still accepted")
     ] = 0.2
+    target: Annotated[Monitor | None, LabelMonitorField()] = None
+
+    @property
+    def target_monitor(self) -> Monitor:
+        """The monitor that compares labels with the reference's."""
+        return self.target or parse_monitor(TARGET_DRIFT, {"use": "auto", "column": LABEL})
 
 
 @dataclass(frozen=True)
@@ -272,20 +304,20 @@ class ModelMonitoring:
         if not self.monitors:
             raise ValueError("a pipeline without a monitor would never see drift: declare at least one")
         twice = set(self.monitors) & set(self.checks)
-        if "performance" in {*self.monitors, *self.checks}:
-            raise ValueError("the name performance belongs to the check of `performance`: choose another")
+        for name in {*self.monitors, *self.checks} & {PERFORMANCE_DRIFT, TARGET_DRIFT}:
+            raise ValueError(f"the name {name} belongs to a check of `performance`: choose another")
         if twice:
             raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
 
     @property
     def immediate_checks(self) -> tuple[str, ...]:
-        """Checks that are judged as soon as a window is scored; performance waits for labels."""
+        """Checks that are judged as soon as a window is scored; those of labels wait for them."""
         return (*self.monitors, *self.checks)
 
     @property
     def check_names(self) -> tuple[str, ...]:
-        """Every check that monitoring a window reports: one for each monitor, declared check, and performance."""
-        return (*self.monitors, *self.checks, *(("performance",) if self.performance else ()))
+        """Every check that monitoring a window reports: one for each monitor and declared check, and two of labels."""
+        return (*self.monitors, *self.checks, *((TARGET_DRIFT, PERFORMANCE_DRIFT) if self.performance else ()))
 
 
 @dataclass(frozen=True)

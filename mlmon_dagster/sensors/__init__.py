@@ -14,6 +14,7 @@ from mlmon_dagster.sensors.alerts import alert_job, alert_sensor
 from mlmon_dagster.sensors.checkpoints import checkpoint_sensor
 from mlmon_dagster.sensors.gates import promotion_gate_sensor
 from mlmon_dagster.sensors.heartbeat import heartbeat_sensor
+from mlmon_dagster.sensors.labels import label_sensor
 from mlmon_dagster.sensors.run_failure import failed_run_sensor
 from mlmon_dagster.sensors.windows import window_schedules
 from mlmon_dagster.settings import Settings
@@ -37,6 +38,7 @@ def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suff
             alert_sensor(pipelines, raise_alerts, suffix),
             promotion_gate_sensor(pipelines, settings, suffix),
             failed_run_sensor(pipelines, raise_alerts, suffix),
+            label_sensor(pipelines, settings, suffix),
             heartbeat_sensor(pipelines, raise_alerts, settings, suffix),
             checkpoint_sensor(suffix),
         ],

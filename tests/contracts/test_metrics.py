@@ -113,3 +113,28 @@ def test_recording_nothing_changes_nothing(database: Database) -> None:
     database.judgements.record([])
     assert database.metrics.latest("prices", "dev") == {}
     assert database.judgements.history("prices", "dev") == []
+
+
+def test_verdicts_of_one_check_are_found_in_many_windows_at_once(database: Database) -> None:
+    database.judgements.record([judged("2026-01-05", "ok"), judged("2026-01-05", "ok", "other")])
+    database.judgements.record([judged("2026-01-12", "drift"), judged("2026-01-19", "ok")])
+    where = {"pipelines": ["prices", *(f"p{number}" for number in range(600))], "environments": ["dev", "prod"]}
+
+    found = database.judgements.of("inputs", windows=["2026-01-05", "2026-01-12"], **where)
+
+    assert [(one.window, one.verdict, one.check) for one in found] == [
+        ("2026-01-05", "ok", "inputs"),
+        ("2026-01-12", "drift", "inputs"),
+    ]
+    assert database.judgements.of("inputs", windows=[], **where) == []
+
+
+def test_a_verdict_that_is_as_before_is_no_news(database: Database) -> None:
+    database.judgements.record([judged("2026-01-05", "drift"), judged("2026-01-05", "no_data", "labels")])
+    cursor = database.judgements.after(0, limit=10)[-1][0]
+
+    again = START + timedelta(days=14)
+    database.judgements.record([judged("2026-01-05", "drift", at=again), judged("2026-01-05", "ok", "labels", again)])
+
+    assert [one.check for _, one in database.judgements.after(cursor, limit=10)] == ["labels"]
+    assert {one.at for one in database.judgements.latest("prices", "dev").values()} == {again}

@@ -24,7 +24,9 @@ def test_a_whole_pipeline_is_read() -> None:
     assert pipeline.stages.data_ingestion.source.reader.path == "data/sales.csv.gz"
     assert pipeline.stages.data_ingestion.source.rows.key == ("id", "date")
     assert pipeline.stages.model_monitoring.monitors["price_ks"].threshold == 0.1
-    assert pipeline.stages.model_monitoring.check_names == ("inputs", "price_ks", "slow", "performance")
+    assert pipeline.stages.model_monitoring.check_names == (
+        "inputs", "price_ks", "slow", "target_drift", "performance_drift",
+    )  # fmt: skip
 
 
 MISTAKES = {
@@ -51,7 +53,7 @@ MISTAKES = {
     "emoji_as_name": ("pipeline: house_prices", "pipeline: 🏠", "NAME", "🏠", "expected a name"),
     "long_name": ("pipeline: house_prices", f"pipeline: {'a' * 65}", "NAME", "aaa", "at most 64"),
     "name_of_a_monitor": ("price_ks: {", "price ks: {", "NAME", "price ks", "expected a name"),
-    "reserved_name": ("slow: {", "performance: {", "VALUE", "monitors:\n", "choose another"),
+    "reserved_name": ("slow: {", "performance_drift: {", "VALUE", "monitors:\n", "choose another"),
     "feature_name": ("{age:", "{a ge:", "NAME", "a ge", "expected a name"),
     "owner": ("team:pricing", "pricing", "FORM", "pricing\nwindows", "team:name or an e-mail address"),
     "window": ("windows: weekly", "windows: wekly", "VALUE", "wekly", "did you mean weekly?"),

@@ -13,8 +13,16 @@ from mlmon_dagster.adapters.database.windows import replaced
 from mlmon_dagster.governance.check import Judged
 from mlmon_dagster.ports import Newest
 
+MANY = 500
+"""Pipelines named in one query: databases limit how much one may name."""
+
 RECORDING = 7_306_118
 """Key of Postgres' advisory lock: recorders follow one another, so that no cursor passes a row still to be seen."""
+
+SAME = tuple(
+    check_results.c[name] for name in ("pipeline", "environment", "stage", "window", "check", "verdict", "reason")
+)
+"""What a verdict that is no news has in common with the one before."""
 
 COLUMNS = tuple(check_results.c[name] for name in Judged.__dataclass_fields__)
 
@@ -31,9 +39,18 @@ class DatabaseJudgements:
             return
         with connected(self._engine, writes=True) as connection:
             one_after_another(connection, RECORDING)
+            known: dict[tuple[Any, ...], int] = {}
             for condition in replaced(check_results, rows):
+                query = select(check_results.c.id, *SAME).where(condition)
+                known |= {tuple(row[1:]): row[0] for row in connection.execute(query)}
                 connection.execute(check_results.delete().where(condition))
-            connection.execute(insert(check_results), rows)
+            kept: list[dict[str, object]] = []
+            fresh: list[dict[str, object]] = []
+            for row in rows:
+                place = known.get(tuple(row[column.name] for column in SAME))
+                (fresh if place is None else kept).append(row if place is None else {**row, "id": place})
+            for some in filter(None, (kept, fresh)):
+                connection.execute(insert(check_results), some)
 
     def latest(self, pipeline: str, environment: str | None) -> Mapping[str, Judged]:
         return self._first(pipeline, environment, [check_results.c.window.desc(), check_results.c.at.desc()])
@@ -68,6 +85,21 @@ class DatabaseJudgements:
         with connected(self._engine, writes=False) as connection:
             ordered = query.order_by(table.c.window, table.c.at, table.c.id)
             return [_judged(row) for row in connection.execute(ordered)]
+
+    def of(
+        self, check: str, *, pipelines: Sequence[str], environments: Sequence[str], windows: Sequence[str]
+    ) -> Sequence[Judged]:
+        table, found = check_results, []
+        with connected(self._engine, writes=False) as connection:
+            for start in range(0, len(pipelines), MANY):
+                query = select(*COLUMNS).where(
+                    table.c.pipeline.in_(pipelines[start : start + MANY]),
+                    table.c.environment.in_(environments),
+                    table.c.check == check,
+                    table.c.window.in_(windows),
+                )
+                found += [_judged(row) for row in connection.execute(query.order_by(table.c.id))]
+        return found
 
     def after(self, cursor: int, *, limit: int) -> Sequence[tuple[int, Judged]]:
         query = select(check_results.c.id, *COLUMNS).where(check_results.c.id > cursor)

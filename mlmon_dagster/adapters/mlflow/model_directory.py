@@ -1,7 +1,7 @@
 """A model as a directory: written as an MLflow model in the skops format, verified, and loaded without MLflow."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,12 @@ class LoadedModel:
         assert matrix is not None  # noqa: S101 - all inputs are numbers, or there would be no `rows`
         return one_dimensional(self.rows.rows(matrix), len(frame))
 
+    @property
+    def classifies(self) -> bool:
+        """Whether predictions are classes, of which the model itself may give probabilities."""
+        model = self.frames or getattr(self.rows, "model", None)
+        return bool(self.form.outcome.classes) or hasattr(model, "classes_")
+
 
 def one_dimensional(predictions: Any, rows: int) -> "np.ndarray":
     """The predictions as an array of shape (rows,); `DataError` for anything else."""
@@ -59,8 +65,10 @@ def one_dimensional(predictions: Any, rows: int) -> "np.ndarray":
     return array
 
 
-def write_model(directory: Path, model: Any, example: "pd.DataFrame", profile: bytes) -> Manifest:
-    """Writes a fitted scikit-learn model with signature, input example, reference profile and manifest.
+def write_model(
+    directory: Path, model: Any, example: "pd.DataFrame", profile: bytes, files: Mapping[str, bytes] | None = None
+) -> Manifest:
+    """Writes a fitted scikit-learn model with signature, input example, reference profile, manifest and `files`.
 
     The signature comes from all rows of `example`, of which the first 50 are kept. The same model gives the same
     files, so the same digest. Raises `InputError` when the model cannot be kept in the skops format.
@@ -92,7 +100,8 @@ def write_model(directory: Path, model: Any, example: "pd.DataFrame", profile: b
                 hint="keep functions and classes that the model uses at the top level of an importable module",
             ) from error
     make_canonical(directory / MODEL)
-    (directory / PROFILE).write_bytes(profile)
+    for name, content in {PROFILE: profile, **(files or {})}.items():
+        (directory / name).write_bytes(content)
     described.model_size_bytes = None
     described.save(directory / "MLmodel")
     _compile(directory, model, example)

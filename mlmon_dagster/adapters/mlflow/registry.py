@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.adapters.mlflow.connection import connect, shown, translated
 from mlmon_dagster.adapters.mlflow.manifest import Manifest, verify
-from mlmon_dagster.adapters.mlflow.model_directory import PROFILE, LoadedModel, load_model, write_model
+from mlmon_dagster.adapters.mlflow.model_directory import (
+    PROFILE,
+    LoadedModel,
+    load_model,
+    load_native,
+    write_model,
+)
 from mlmon_dagster.adapters.mlflow.pretrained import PretrainedModel, read_example, read_pretrained
 from mlmon_dagster.adapters.mlflow.signature import read_inputs
 from mlmon_dagster.errors import InputError, MissingError
@@ -48,7 +54,14 @@ class MlflowRegistry:
         return connect(self.url)
 
     def register(
-        self, model: Any, *, name: str, example: "pd.DataFrame", profile: bytes, facts: Mapping[str, str]
+        self,
+        model: Any,
+        *,
+        name: str,
+        example: "pd.DataFrame",
+        profile: bytes,
+        facts: Mapping[str, str],
+        files: Mapping[str, bytes] | None = None,
     ) -> ModelVersion:
         """Registers a fitted model; the same content gives the version that is there.
 
@@ -57,7 +70,7 @@ class MlflowRegistry:
         """
         with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary:
             directory = Path(temporary) / ARTIFACT
-            manifest = write_model(directory, model, example, profile)
+            manifest = write_model(directory, model, example, profile, files or {})
             with translated(self.url):
                 return self._found(name, manifest.digest) or self._created(name, directory, manifest, facts)
 
@@ -119,6 +132,11 @@ class MlflowRegistry:
         with self._files(version) as directory:
             return load_model(directory, version.digest)
 
+    def native(self, version: ModelVersion) -> Any:
+        """The scikit-learn model itself, as it was fitted; what it gives beyond predictions is not compiled."""
+        with self._files(version) as directory:
+            return load_native(directory)
+
     def export(self, version: ModelVersion, directory: Path) -> None:
         """Copies the version's verified files to `directory`, which must not exist."""
         with self._files(version) as verified:
@@ -130,6 +148,16 @@ class MlflowRegistry:
             if not (directory / PROFILE).is_file():
                 raise MissingError(f"version {version.number} of {version.name} has no reference profile")
             return (directory / PROFILE).read_bytes()
+
+    def file(self, version: ModelVersion, name: str) -> bytes:
+        """One of the files it was registered with; `MissingError` when it has none of that name."""
+        with self._files(version) as directory:
+            if not (directory / name).is_file():
+                raise MissingError(
+                    f"version {version.number} of {version.name} has no {name}",
+                    hint="it was registered without: register the model again",
+                )
+            return (directory / name).read_bytes()
 
     def example(self, version: ModelVersion) -> "pd.DataFrame":
         """The input example, up to 50 rows."""

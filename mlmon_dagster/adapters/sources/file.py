@@ -1,6 +1,7 @@
 """Rows of files on a disk."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,14 @@ class File:
         from mlmon_dagster.adapters.tables import read_table
 
         return join({str(path): read_table(path) for path in self._files(directory)})
+
+    def fingerprint(self, directory: Path) -> str:
+        """How the files look from outside: it changes when one is written; empty where there is none yet."""
+        try:
+            looks = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self._files(directory)]
+        except (MissingError, OSError):
+            return ""
+        return sha256(repr(looks).encode()).hexdigest()[:16]
 
     def _files(self, directory: Path) -> list[Path]:
         pattern = Path(self.path).expanduser()

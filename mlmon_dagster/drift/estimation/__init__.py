@@ -1,0 +1,1 @@
+"""Performance without labels: what a model's own probabilities and errors on the reference let one expect."""

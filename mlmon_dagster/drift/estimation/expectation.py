@@ -1,0 +1,74 @@
+"""What is known of a model version's labels and errors on the reference; it is kept with the version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.packing import pack, unpack
+from mlmon_dagster.drift.performance import measure_outcomes
+from mlmon_dagster.drift.performance.error import standard_error
+from mlmon_dagster.drift.performance.outcomes import Outcomes
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError
+
+VERSION = 1
+"""Of the file format; another one is refused."""
+
+LABEL = "label"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A metric on the reference, and its standard error."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Performance on rows of the reference that the model did not learn from, and the distribution of all labels."""
+
+    metrics: Mapping[str, Expected]
+    rows: int
+    """Labels that the metrics are measured on."""
+    labels: Profile
+    """One column, `label`."""
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, Outcomes], labels: Column) -> "Expectation":
+        """The expectation from each metric's outcomes and the reference's labels.
+
+        Raises `DataError` where a metric has no meaning for its outcomes.
+        """
+        expected = {
+            name: Expected(measure_outcomes(name, outcomes), standard_error(name, outcomes))
+            for name, outcomes in metrics.items()
+        }
+        rows = min((outcomes.rows for outcomes in metrics.values()), default=0)
+        return cls(expected, rows, Profile.of({LABEL: labels}))
+
+    def to_bytes(self) -> bytes:
+        """As a file: the same bytes for the same expectation."""
+        about = {
+            "version": VERSION,
+            "rows": self.rows,
+            "metrics": {name: [_text(one.value), _text(one.error)] for name, one in self.metrics.items()},
+        }
+        return pack(about, {"labels": np.frombuffer(self.labels.to_bytes(), dtype=np.uint8)})
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Expectation":
+        """The expectation in such a file; `DataError` for anything else."""
+        about, arrays = unpack(content, "an expectation of performance")
+        if about.get("version") != VERSION:
+            raise DataError(f"the expectation has version {about.get('version')}, this program reads {VERSION}")
+        metrics = {name: Expected(float(value), float(error)) for name, (value, error) in about["metrics"].items()}
+        return cls(metrics, int(about["rows"]), Profile.from_bytes(arrays["labels"].tobytes()))
+
+
+def _text(number: float) -> str:
+    """JSON has no NaN; `repr` gives every float back."""
+    return repr(float(number))
