@@ -202,8 +202,16 @@ def origin_of(ascending: Array) -> Any:
     return ascending[len(ascending) // 2].item()
 
 
+HUGE = 1e150
+"""The square of a larger number is beyond float64."""
+
+
 def _moments(ascending: Array, weights: Array | None, present: int) -> "tuple[int | float, float, float]":
     origin = origin_of(ascending)
+    largest = max(abs(float(ascending[0])), abs(float(ascending[-1])))
+    if largest > HUGE:
+        _, shift, spread = _moments(ascending / largest, weights, present)
+        return 0.0, (origin / largest + shift) * largest, spread * largest
     first = second = 0.0
     for start in range(0, len(ascending), BLOCK):
         away = offsets(ascending[start : start + BLOCK], origin)

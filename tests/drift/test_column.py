@@ -79,3 +79,9 @@ def test_an_empty_reference_is_an_error(columns: dict[str, Column]) -> None:
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(DataError, match="different lengths"):
         Profile.of({"x": Column.of("x", [1]), "y": Column.of("y", [1, 2])})
+
+
+def test_numbers_whose_squares_float64_cannot_hold_have_a_mean_and_a_spread() -> None:
+    column = Column.of("x", [-1e300, 1e300, 3e300])
+    assert column.mean == pytest.approx(1e300)
+    assert column.std == pytest.approx(np.std([-1.0, 1.0, 3.0]) * 1e300)
