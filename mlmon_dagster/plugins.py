@@ -28,6 +28,7 @@ FAMILIES = {
     "check": "mlmon_dagster.governance.checks",
     "channel": "mlmon_dagster.adapters.channels",
     "target": "mlmon_dagster.adapters.targets",
+    "engine": "mlmon_dagster.adapters.engines",
 }
 """Family name -> the package whose modules are its members."""
 

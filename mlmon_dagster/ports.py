@@ -13,6 +13,7 @@ from mlmon_dagster.governance.check import Judged
 if TYPE_CHECKING:
     import pyarrow
 
+    from mlmon_dagster.drift.profile import Profile
     from mlmon_dagster.pipeline.windows import Window
 
 
@@ -26,6 +27,32 @@ class SourceReader(Protocol):
     """
 
     def read(self, directory: Path, time: str | None, window: "Window | None") -> "pyarrow.Table": ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows where they are, before anybody has read them.
+
+    Either a `table` (pandas, polars, Arrow, or an engine's own that has not been read yet), or a `place`: a path,
+    folder, glob or URL of files, or the URL of a database. `query` says which of them: a SELECT statement, or a table's
+    name.
+    """
+
+    table: Any = None
+    place: str = ""
+    query: str | None = None
+
+
+class Engine(Protocol):
+    """Family `engine`: counts rows on a profile's grids where they are, and returns whole numbers, never rows.
+
+    The counts are a profile `like` the one given: the columns that the rows have too, the same bytes from every
+    engine. A column of another kind than the profile's has its kind and its rows, and nothing that could be measured.
+    Raises `DataError` for rows that cannot be read, `InputError` for a place the engine does not reach,
+    `UnavailableError` when it does not answer or its library is not installed.
+    """
+
+    def count(self, rows: Rows, profile: "Profile") -> "Profile": ...
 
 
 class ObjectStore(Protocol):

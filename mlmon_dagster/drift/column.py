@@ -193,7 +193,9 @@ def offsets(values: Array, origin: Any, into: Array | None = None) -> Array:
         limits = np.iinfo(np.int64)
         if limits.min <= int(values[0]) - origin and int(values[-1]) - origin <= limits.max:
             np.copyto(away, (values.astype(np.uint64) - np.uint64(origin % 2**64)).view(np.int64))
-            return away
+        else:  # a value's distance is its own: it must not depend on which other values come with it
+            away[:] = [float(value - origin) for value in values.tolist()]
+        return away
     return np.asarray(np.subtract(values, float(origin), out=away, dtype=np.float64))
 
 

@@ -29,6 +29,11 @@ def columns_of(data: Any, names: Sequence[str] | None = None) -> dict[str, Colum
     return {name: _column(name, frame[name]) for name in _chosen(tuple(frame.columns), names)}
 
 
+def names_of(data: Any) -> tuple[str, ...]:
+    """Names of such a table's columns, in order."""
+    return tuple(data) if isinstance(data, Mapping) else tuple(_frame(data).columns)
+
+
 def _frame(data: Any) -> "nw.DataFrame[Any]":
     import narwhals.stable.v2 as nw
 
@@ -60,7 +65,7 @@ def _column(name: str, series: "nw.Series[Any]") -> Column:
     if dtype.is_float():
         return Column.of(name, series.to_numpy(), "numeric")
     if dtype.is_decimal():
-        return Column.of(name, series.cast(nw.Float64).to_numpy(), "numeric")
+        return Column.of(name, _decimals(series.to_arrow()), "numeric")
     if dtype == nw.Boolean:
         return Column.of(name, _masked(series, False), "boolean")
     if dtype == nw.Datetime:
@@ -83,6 +88,22 @@ def _masked(series: "nw.Series[Any]", filler: int | bool) -> Any:
     if not series.null_count():
         return series.to_numpy()
     return np.ma.MaskedArray(series.fill_null(filler).to_numpy(), series.is_null().to_numpy())
+
+
+def _decimals(decimals: Any) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """The nearest float64 of each decimal number, NaN for null; Arrow's own cast is one off in an eighth of them."""
+    import pyarrow as pa
+
+    scale = decimals.type.scale
+    words = np.frombuffer(decimals.cast(pa.decimal128(38, scale)).buffers()[1], dtype=np.int64).reshape(-1, 2)
+    low, high = words[decimals.offset : decimals.offset + len(decimals)].T
+    plain = (high == low >> 63) & (np.abs(low) <= 2**53) & (0 <= scale <= 22)
+    found = np.asarray(low / 10.0**scale)  # of two numbers that float64 holds
+    for place in np.nonzero(~plain)[0].tolist():
+        value = decimals[place].as_py()
+        found[place] = np.nan if value is None else float(value)
+    found[decimals.is_null().to_numpy(zero_copy_only=False)] = np.nan
+    return found
 
 
 def _utc(series: "nw.Series[Any]") -> "nw.Series[Any]":

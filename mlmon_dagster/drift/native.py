@@ -60,7 +60,7 @@ def _as_kind(name: str, data: Array, mask: Array | None, kind: Kind) -> Native:
         if kind == "numeric":
             return Native(kind, _numbers(data), mask, dtype)
         if kind == "datetime":
-            return Native(kind, data.astype("datetime64[ns]").astype(np.int64), mask, dtype)
+            return Native(kind, data.astype("datetime64[ns]").astype(np.int64), mask, "datetime64[ns]")
         if data.dtype.kind == "f":
             nan = np.isnan(data)
             mask, data = (nan if mask is None else mask | nan), np.where(nan, 0, data)

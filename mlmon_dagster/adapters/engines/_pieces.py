@@ -1,0 +1,54 @@
+"""Rows that arrive in pieces, counted piece by piece: what every engine with a process of its own shares."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.frames import columns_of
+from mlmon_dagster.drift.profile import Profile, add, like
+
+PIECE_ROWS = 250_000
+"""Rows of all columns in memory at a time: large enough for a fast sort, small enough for any process."""
+
+
+def shared(profile: Profile, names: Iterable[str]) -> list[str]:
+    """The profile's columns that the rows have too, in the profile's order."""
+    there = set(names)
+    return [name for name in profile.columns if name in there]
+
+
+def counted(profile: Profile, names: list[str], pieces: Iterable[Any]) -> Profile:
+    """The pieces (tables of these columns) counted on the profile's grids; the same for any cut into pieces."""
+    totals: dict[str, Column] = {}
+    rows = 0
+    for piece in pieces:
+        columns = columns_of(piece, names)
+        rows += next((one.rows for one in columns.values()), 0)
+        for name, column in columns.items():
+            found = _like(profile.columns[name], column)
+            totals[name] = _add(totals[name], found) if name in totals else found
+    return Profile({name: totals.get(name) or _nothing(profile.columns[name]) for name in names}, rows)
+
+
+def foreign(column: Column) -> Column:
+    """A column of another kind than the reference's: its kind and its rows, nothing that could be measured."""
+    values = np.empty(0, dtype=object if column.kind == "categorical" else np.int64)
+    return Column(
+        column.name, column.kind, values, np.zeros(0, dtype=np.int64), column.missing, column.infinite,
+        column.minus_infinite, other=column.present, dtype=column.dtype,
+    )  # fmt: skip
+
+
+def _like(reference: Column, column: Column) -> Column:
+    return foreign(column) if column.kind != reference.kind and column.present else like(reference, column)
+
+
+def _add(one: Column, two: Column) -> Column:
+    """A foreign column's pieces are of one kind, but a piece in which every row is missing may be of any."""
+    return add(one, two) if one.kind == two.kind else add(foreign(one), foreign(two))
+
+
+def _nothing(reference: Column) -> Column:
+    return like(reference, Column(reference.name, reference.kind, reference.ascending[:0]))

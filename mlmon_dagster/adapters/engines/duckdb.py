@@ -1,0 +1,155 @@
+"""The engine `duckdb`."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError, InputError
+from mlmon_dagster.ports import Rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".csv.gz": "read_csv"}
+"""Ending of a file -> DuckDB's function that reads it."""
+
+
+@dataclass(frozen=True)
+class DuckDb:
+    """Streams rows through DuckDB in this process: Parquet and CSV of any size, DuckDB databases, and SQL over them.
+
+    A query reads files as the table `rows`, so that it may filter, join or compute before anything is counted.
+
+    Example: `{use: duckdb, memory: 1GB, threads: 4}`
+    """
+
+    memory: Annotated[
+        str | None,
+        Field(pattern=r"^[1-9][0-9]*(MB|GB)$", description="what DuckDB may take, such as 1GB (default: 80 % of all)"),
+    ] = None
+    threads: Annotated[int | None, Field(ge=1, le=1024, description="threads of DuckDB (default: all)")] = None
+
+    def count(self, rows: Rows, profile: Profile) -> Profile:
+        """Tables that DuckDB knows (pandas, polars, Arrow), files, `duckdb:///` databases, and queries of all these."""
+        import duckdb
+
+        from mlmon_dagster.adapters.engines._pieces import PIECE_ROWS, counted, shared
+
+        try:
+            with self._opened(rows) as relation:
+                names = shared(profile, relation.columns)
+                if not names:
+                    return Profile({}, 0)
+                chosen = relation.project(", ".join(map(_quoted, names)))
+                return counted(profile, names, chosen.to_arrow_reader(PIECE_ROWS))
+        except duckdb.Error as error:
+            if rows.query is None or isinstance(error, duckdb.IOException):
+                raise DataError(f"DuckDB cannot read {_told(rows)}: {_first_line(error)}") from error
+            raise InputError(f"DuckDB refuses the query: {_first_line(error)}", hint="check the query") from error
+
+    @contextmanager
+    def _opened(self, rows: Rows) -> "Iterator[duckdb.DuckDBPyRelation]":
+        """What is to be counted, as long as its connection is open."""
+        import duckdb
+
+        if rows.place.startswith("duckdb:") and rows.query is None:
+            raise InputError(f"{rows.place} needs a query: which rows?", hint="a SELECT statement or a table's name")
+        if isinstance(rows.table, duckdb.DuckDBPyRelation):
+            yield _queried(rows.table, rows.query)
+            return
+        with closing(duckdb.connect(*_database(rows.place))) as connection:
+            connection.execute("SET preserve_insertion_order = false")  # else a scan keeps pieces until their turn
+            if self.memory:
+                connection.execute(f"SET memory_limit = '{self.memory}'")
+            if self.threads:
+                connection.execute(f"SET threads = {self.threads}")
+            yield _relation(connection, rows)
+
+
+def _relation(connection: "duckdb.DuckDBPyConnection", rows: Rows) -> "duckdb.DuckDBPyRelation":
+    query = rows.query
+    if query is not None and rows.place.startswith("duckdb:"):
+        return _some(connection.sql(query if len(query.split()) > 1 else f"FROM {query}"))
+    if rows.table is not None:
+        connection.register("rows", _known(rows.table))
+        read = connection.table("rows")
+    else:
+        read = _files(connection, rows.place)
+    return _queried(read, query)
+
+
+def _queried(read: "duckdb.DuckDBPyRelation", query: str | None) -> "duckdb.DuckDBPyRelation":
+    return read if query is None else _some(read.query("rows", query))
+
+
+def _some(found: "duckdb.DuckDBPyRelation | None") -> "duckdb.DuckDBPyRelation":
+    if found is None:
+        raise InputError("the query gives no rows", hint="expected a SELECT statement")
+    return found
+
+
+def _files(connection: "duckdb.DuckDBPyConnection", place: str) -> "duckdb.DuckDBPyRelation":
+    from pathlib import Path
+
+    from mlmon_dagster.adapters.tables import ENDINGS, row_files
+
+    if "://" in place:
+        import fsspec
+
+        connection.register_filesystem(fsspec.filesystem(place.partition("://")[0]))
+        files = [place]
+    else:
+        files = [str(file) for file in row_files(Path(place))]
+    endings = {next((ending for ending in ENDINGS if file.endswith(ending)), "") for file in files}
+    readers = {READERS.get(ending) for ending in endings}
+    if len(readers) != 1 or None in readers:
+        raise InputError(
+            f"the engine duckdb reads Parquet or CSV, not {place} ({', '.join(sorted(endings)) or 'no known ending'})",
+            hint="the engine memory reads JSON lines too",
+        )
+    if "read_parquet" in readers:
+        return connection.read_parquet(files, union_by_name=True)
+    return connection.read_csv(
+        files,  # type: ignore[arg-type]  # its stub knows one file only
+        union_by_name=True,
+        sample_size=-1,
+        na_values=_nulls(),
+    )
+
+
+def _nulls() -> list[str]:
+    """The texts that are null in the CSV files that the engine memory reads."""
+    import pyarrow.csv as csv
+
+    return sorted(set(csv.ConvertOptions().null_values))
+
+
+def _known(table: Any) -> Any:
+    """DuckDB reads pandas, Arrow and polars by itself; a polars frame that is lazy it would collect."""
+    return table.collect() if hasattr(table, "collect") and not hasattr(table, "to_arrow") else table
+
+
+def _database(place: str) -> tuple[str, bool]:
+    """File, and whether it is only read."""
+    if not place.startswith("duckdb:"):
+        return ":memory:", False
+    file = place.removeprefix("duckdb:").removeprefix("//").removeprefix("/")
+    return file, True
+
+
+def _told(rows: Rows) -> str:
+    from mlmon_dagster.adapters.sources.url import masked
+
+    return masked(rows.place) if rows.place else f"the {type(rows.table).__name__}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300]

@@ -1,0 +1,76 @@
+"""The engine `polars`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError, InputError, UnavailableError
+from mlmon_dagster.ports import Rows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Polars:
+    """Streams rows through polars in this process: Parquet of any size, and lazy frames as they are.
+
+    Needs `pip install mlmon_dagster[polars]`.
+
+    Example: `{use: polars}`
+    """
+
+    def count(self, rows: Rows, profile: Profile) -> Profile:
+        """Lazy and other frames of polars, pandas, Arrow, and Parquet files; a query reads them as the table `rows`."""
+        try:
+            import polars as pl
+        except ImportError as error:
+            raise UnavailableError("polars is not installed", hint="pip install 'mlmon_dagster[polars]'") from error
+        from mlmon_dagster.adapters.engines._pieces import counted, shared
+
+        try:
+            frame = _lazy(rows)
+            names = shared(profile, frame.collect_schema().names())
+            return counted(profile, names, _pieces(frame.select(names))) if names else Profile({}, 0)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            raise DataError(f"polars cannot read {rows.place or type(rows.table).__name__}: {first}") from error
+
+
+def _pieces(frame: "pl.LazyFrame") -> "Iterator[pl.DataFrame]":
+    from mlmon_dagster.adapters.engines._pieces import PIECE_ROWS
+
+    return iter(frame.collect_batches(chunk_size=PIECE_ROWS, maintain_order=False, engine="streaming"))
+
+
+def _lazy(rows: Rows) -> "pl.LazyFrame":
+    import polars as pl
+
+    frame = _scanned(rows.place) if rows.table is None else _frame(rows.table)
+    return frame if rows.query is None else pl.SQLContext(rows=frame).execute(rows.query)
+
+
+def _frame(table: Any) -> "pl.LazyFrame":
+    import polars as pl
+
+    if isinstance(table, pl.LazyFrame):
+        return table
+    found = table if isinstance(table, pl.DataFrame) else pl.DataFrame(table)
+    return found.lazy()
+
+
+def _scanned(place: str) -> "pl.LazyFrame":
+    from pathlib import Path
+
+    import polars as pl
+
+    from mlmon_dagster.adapters.tables import row_files
+
+    if "://" in place:
+        raise InputError(f"the engine polars reads files of this machine, not {place}", hint="use the engine duckdb")
+    files = row_files(Path(place))
+    other = [file.name for file in files if file.suffix != ".parquet"]
+    if other:
+        raise InputError(f"the engine polars reads Parquet, not {other[0]}", hint="use the engine duckdb or memory")
+    return pl.scan_parquet(files, glob=False, missing_columns="insert", extra_columns="ignore")

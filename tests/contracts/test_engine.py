@@ -1,0 +1,156 @@
+"""Every engine counts the same whole numbers, to the byte, and fails in the same words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rows_of_all_kinds import rows_of_all_kinds
+
+from mlmon_dagster import plugins
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError, MissingError
+from mlmon_dagster.ports import Engine, Rows
+
+REFERENCE = rows_of_all_kinds(14_000, seed=1)
+WINDOW = rows_of_all_kinds(3_000, seed=2, shift=0.2)
+PROFILE = Profile.of(REFERENCE)
+COUNTED = PROFILE.counted(WINDOW)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An engine, and how rows come to where it counts."""
+
+    engine: Engine
+    store: Callable[[pa.Table], Rows]
+
+
+def _in_files(folder: Path) -> Callable[[pa.Table], Rows]:
+    """Two files with several row groups each."""
+
+    def store(table: pa.Table) -> Rows:
+        folder.mkdir(exist_ok=True)
+        half = table.num_rows // 2
+        for number, part in enumerate((table.slice(0, half), table.slice(half))):
+            pq.write_table(part, folder / f"{number}.parquet", row_group_size=400)
+        return Rows(place=str(folder))
+
+    return store
+
+
+def _embedded(use: object, folder: Path) -> Place:
+    return Place(plugins.parse("engine", use), _in_files(folder))
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Place:
+    return _embedded("memory", tmp_path / "rows")
+
+
+@pytest.fixture
+def duckdb(tmp_path: Path) -> Place:
+    return _embedded({"use": "duckdb", "threads": 2, "memory": "500MB"}, tmp_path / "rows")
+
+
+@pytest.fixture
+def polars(tmp_path: Path) -> Place:
+    pytest.importorskip("polars")
+    return _embedded("polars", tmp_path / "rows")
+
+
+@pytest.fixture(params=plugins.names("engine"))
+def place(request: pytest.FixtureRequest) -> Place:
+    """Every member of the family; one without a fixture of its name here fails, so that none goes untested."""
+    made: Place = request.getfixturevalue(request.param)
+    return made
+
+
+def differences(found: Profile, expected: Profile) -> list[str]:
+    """Names of the columns whose counts have other bytes: tells more than two digests do."""
+    return [
+        name
+        for name in expected.columns
+        if name not in found.columns
+        or Profile({name: found.columns[name]}, found.rows).digest
+        != Profile({name: expected.columns[name]}, expected.rows).digest
+    ]
+
+
+def test_counts_have_the_same_bytes_as_those_of_the_kernel(place: Place) -> None:
+    found = place.engine.count(place.store(WINDOW), PROFILE)
+    assert differences(found, COUNTED) == []
+    assert found.digest == COUNTED.digest
+
+
+def test_counts_of_parts_add_up_to_those_of_the_whole(place: Place) -> None:
+    names = [name for name in PROFILE.columns if name not in ("select", "code")]
+    halves = (WINDOW.select(names).slice(start, 1_500) for start in (0, 1_500))
+    parts = [place.engine.count(place.store(half), PROFILE) for half in halves]
+    assert parts[0].merge(parts[1]).digest == Profile({n: PROFILE.columns[n] for n in names}, 0).counted(WINDOW).digest
+
+
+def test_a_window_without_rows_has_counts_of_nothing(place: Place) -> None:
+    found = place.engine.count(place.store(WINDOW.slice(0, 0)), PROFILE)
+    assert (found.rows, list(found.columns)) == (0, list(PROFILE.columns))
+    assert {column.rows for column in found.columns.values()} == {0}
+
+
+def test_a_column_that_the_rows_lack_is_left_out_and_one_that_the_profile_lacks_is_not_counted(place: Place) -> None:
+    rows = place.store(WINDOW.select(["normal", "city"]).append_column("more", WINDOW["id"]))
+    found = place.engine.count(rows, PROFILE)
+    assert list(found.columns) == ["normal", "city"]
+    assert found.rows == 3_000
+
+
+def test_rows_without_any_of_the_columns_have_no_counts(place: Place) -> None:
+    found = place.engine.count(place.store(WINDOW.select(["normal"]).rename_columns(["other"])), PROFILE)
+    assert dict(found.columns) == {}
+
+
+def test_a_column_of_another_kind_tells_its_kind_and_stops_no_other(place: Place) -> None:
+    table = WINDOW.select(["city", "normal", "tied"]).rename_columns(["normal", "city", "tied"])
+    found = place.engine.count(place.store(table), PROFILE).columns
+    assert (found["normal"].kind, found["normal"].rows, len(found["normal"].values)) == ("categorical", 3_000, 0)
+    assert (found["city"].kind, found["city"].rows, len(found["city"].values)) == ("numeric", 3_000, 0)
+    assert found["normal"].missing == WINDOW["city"].null_count
+    assert found["tied"].present == COUNTED.columns["tied"].present
+
+
+def test_one_column_alone_counts_as_it_does_among_others(place: Place) -> None:
+    rows = place.store(WINDOW)
+    for name in ("normal", "city", "id"):
+        alone = Profile({name: PROFILE.columns[name]}, PROFILE.rows)
+        assert place.engine.count(rows, alone).digest == alone.counted(WINDOW).digest
+
+
+@pytest.mark.parametrize("name", plugins.names("engine"))
+def test_every_engine_documents_itself_and_its_fields(name: str) -> None:
+    plugin = plugins.load("engine", name)
+    assert plugin.__doc__ is not None
+    assert f"use: {name}" in plugin.__doc__
+    schema = plugins.adapter(plugin).json_schema()
+    assert [key for key, field in schema.get("properties", {}).items() if "description" not in field] == []
+
+
+@pytest.mark.parametrize("name", ["memory", "duckdb", "polars"])
+def test_engines_of_this_process_say_what_is_not_there_and_what_cannot_be_read(name: str, tmp_path: Path) -> None:
+    engine = plugins.parse("engine", name)
+    with pytest.raises(MissingError, match=r"nowhere\.parquet"):
+        engine.count(Rows(place=str(tmp_path / "nowhere.parquet")), PROFILE)
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(DataError, match=r"broken\.parquet"):
+        engine.count(Rows(place=str(tmp_path / "broken.parquet")), PROFILE)
+
+
+@pytest.mark.parametrize("name", ["memory", "duckdb", "polars"])
+@pytest.mark.parametrize("make", ["arrow", "pandas", "polars"])
+def test_tables_of_any_make_are_counted_alike(name: str, make: str) -> None:
+    polars = pytest.importorskip("polars")
+    names = ["normal", "tied", "wide", "at", "code"]
+    table = WINDOW.select(names)
+    made = {"arrow": lambda: table, "pandas": table.to_pandas, "polars": lambda: polars.from_arrow(table)}[make]()
+    profile = Profile({name: PROFILE.columns[name] for name in names}, PROFILE.rows)
+    assert plugins.parse("engine", name).count(Rows(table=made), profile).digest == profile.counted(made).digest
