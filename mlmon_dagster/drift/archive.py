@@ -107,7 +107,7 @@ def _column(archive: zipfile.ZipFile, place: int, about: dict[str, Any]) -> Colu
         return Column(**plain, ascending=upper_ends(grid), weights=counts, bins=bins)
     if about["kind"] == "categorical":
         return Column(**plain, ascending=_texts(array("text").tobytes(), array("lengths")), weights=counts)
-    return Column(**plain, ascending=array("values"), weights=counts)
+    return Column(**plain, ascending=array("values"), weights=None if (counts == 1).all() else counts)
 
 
 def _texts(joined: bytes, lengths: Array) -> Array:

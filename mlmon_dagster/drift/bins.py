@@ -1,8 +1,6 @@
 """What is kept of a column on a grid: whole numbers for each bin that add up, and how to make and to add them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TypeVar, cast
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,8 +9,6 @@ from mlmon_dagster.drift.fixed_point import LIMB, carried, sums
 from mlmon_dagster.drift.grid import Grid
 from mlmon_dagster.drift.search import Array
 from mlmon_dagster.errors import DataError
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +58,14 @@ def binned(column: Column, grid: Grid) -> Column:
                 hint="profile both with the grid of one reference: mlmon profile build --like REFERENCE",
             )
         return column
-    return _kept(column, grid, _counted)
+    return column.once(("bins", grid), lambda: _counted(column, grid))
 
 
 def ends_on(column: Column, grid: Grid) -> Array:
     """How many present rows are at or below each edge of a grid, from 0 for none to all (int64)."""
-    return binned(column, grid).ends if column.bins is not None else _kept(column, grid, _ends)
+    if column.bins is not None:
+        return binned(column, grid).ends
+    return column.once(("ends", grid), lambda: _ends(column, grid))
 
 
 def is_whole(column: Column, grid: Grid) -> bool:
@@ -76,16 +74,6 @@ def is_whole(column: Column, grid: Grid) -> bool:
         return column.bins.whole
     values = column.ascending
     return grid.edges.dtype.kind == "f" or values.dtype.kind != "f" or bool((np.floor(values) == values).all())
-
-
-def _kept(column: Column, grid: Grid, made: "Callable[[Column, Grid], T]") -> "T":
-    """What was made of the column on the grid before, so that all methods count it once."""
-    for on, by, kept in column.kept:
-        if on is grid and by is made:
-            return cast("T", kept)
-    fresh = made(column, grid)
-    column.kept.append((grid, made, fresh))
-    return fresh
 
 
 def _ends(column: Column, grid: Grid) -> Array:
@@ -102,7 +90,7 @@ def _counted(column: Column, grid: Grid) -> Column:
         grid, found.by_bin, found.total, found.square_total, column.present, low, high, found.clipped,
         is_whole(column, grid),
     )  # fmt: skip
-    return replace(column, ascending=upper_ends(grid), weights=np.diff(ends), bins=bins, kept=[])
+    return column.but(ascending=upper_ends(grid), weights=np.diff(ends), bins=bins)
 
 
 def grid_of(reference: Column, window: Column) -> Grid:
@@ -142,15 +130,13 @@ def merged(one: Column, two: Column) -> Column:
         first.clipped + second.clipped,
         first.whole and second.whole,
     )
-    return replace(
-        one,
+    return one.but(
         weights=one.weights + two.weights,
         missing=one.missing + two.missing,
         infinite=one.infinite + two.infinite,
         minus_infinite=one.minus_infinite + two.minus_infinite,
         squares=added_squares(one, two),
         bins=bins,
-        kept=[],
     )
 
 

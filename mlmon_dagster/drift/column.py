@@ -1,8 +1,9 @@
 """One column of a data set as drift methods see it: present values in ascending order, apart from missing ones."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from mlmon_dagster.drift.grid import Grid
 
 __all__ = ["Array", "Column", "Kind"]
+
+T = TypeVar("T")
 
 BLOCK = 1 << 13
 """Rows worked on at a time: they fit the processor's cache."""
@@ -48,8 +51,13 @@ class Column:
     """The type the values came in."""
     bins: "Bins | None" = field(default=None, repr=False)
     """Where only bins are known: the grid and what was summed on it."""
-    kept: list[tuple[object, object, object]] = field(default_factory=list, repr=False)
-    """What was counted of the column on the grids it was compared on, so that it is counted once for all methods."""
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, key: Hashable, make: "Callable[[], T]") -> "T":
+        """What `make` gives, made at the first call with this key only: all methods share counts, quantiles, names."""
+        if key not in self._made:
+            self._made[key] = make()
+        return cast("T", self._made[key])
 
     @cached_property
     def present(self) -> int:
@@ -111,6 +119,10 @@ class Column:
         """For each threshold, how many present rows are strictly below it (int64)."""
         found = below(self.ascending, thresholds)
         return found if self.weights is None else self.ends[found]
+
+    def but(self, **changed: Any) -> "Column":
+        """The column with other fields; nothing that was made of it is taken along."""
+        return replace(self, _made={}, **changed)
 
     @cached_property
     def grid(self) -> "Grid":
@@ -190,8 +202,7 @@ def offsets(values: Array, origin: Any, into: Array | None = None) -> Array:
     """Distances of ascending values from an origin as float64: exact for whole numbers that float64 cannot hold."""
     away = np.empty(len(values)) if into is None else into
     if values.dtype.kind in "iu" and isinstance(origin, int) and len(values):
-        limits = np.iinfo(np.int64)
-        if limits.min <= int(values[0]) - origin and int(values[-1]) - origin <= limits.max:
+        if int(values[0]) - origin >= -(2**63) and int(values[-1]) - origin < 2**63:
             np.copyto(away, (values.astype(np.uint64) - np.uint64(origin % 2**64)).view(np.int64))
         else:  # a value's distance is its own: it must not depend on which other values come with it
             away[:] = [float(value - origin) for value in values.tolist()]

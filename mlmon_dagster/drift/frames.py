@@ -25,6 +25,8 @@ def columns_of(data: Any, names: Sequence[str] | None = None) -> dict[str, Colum
     if isinstance(data, Mapping):
         chosen = _chosen(tuple(data), names)
         return {name: one if isinstance(one := data[name], Column) else Column.of(name, one) for name in chosen}
+    if hasattr(data, "iloc"):  # pandas: most of its columns are numpy's, which need no translation
+        return {name: _pandas(name, data[name]) for name in _chosen(tuple(data.columns), names)}
     frame = _frame(data)
     return {name: _column(name, frame[name]) for name in _chosen(tuple(frame.columns), names)}
 
@@ -32,6 +34,15 @@ def columns_of(data: Any, names: Sequence[str] | None = None) -> dict[str, Colum
 def names_of(data: Any) -> tuple[str, ...]:
     """Names of such a table's columns, in order."""
     return tuple(data) if isinstance(data, Mapping) else tuple(_frame(data).columns)
+
+
+def _pandas(name: str, series: Any) -> Column:
+    import narwhals.stable.v2 as nw
+
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "fiubM":
+        return Column.of(name, series.to_numpy())
+    return _column(name, nw.from_native(series, series_only=True))
 
 
 def _frame(data: Any) -> "nw.DataFrame[Any]":

@@ -83,10 +83,17 @@ def counts(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
         return _category_counts(reference, window)
     if not window.exact:
         reference, window = on_one_grid(reference, window)
+    edges, before = reference.once(("edges", bins), lambda: _edges(reference, bins))
+    return before, window.once(("rows", reference, bins), lambda: _rows_between(window, edges))
+
+
+def _edges(reference: Column, bins: int) -> tuple[Array, Array]:
     edges = np.unique(quantiles(reference, np.arange(1, bins) / bins))
-    return tuple(  # type: ignore[return-value]
-        np.diff(np.concatenate([[0], side.at_most(edges), [side.present]])) for side in (reference, window)
-    )
+    return edges, _rows_between(reference, edges)
+
+
+def _rows_between(column: Column, edges: Array) -> Array:
+    return np.diff(np.concatenate([[0], column.at_most(edges), [column.present]]))
 
 
 def shares(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
@@ -122,11 +129,17 @@ def named(reference: Column) -> Array:
 
 
 def _category_counts(reference: Column, window: Column) -> tuple[Array, Array]:
-    names = named(reference)
-    sides = []
-    for side in (reference, window):
-        own = dict(zip(side.ascending.tolist(), side.counts.tolist(), strict=True))
-        found = [own.get(name, 0) for name in names.tolist()]
-        sides.append(np.array([*found, side.present - sum(found)], dtype=np.int64))
-    used = (sides[0] > 0) | (sides[1] > 0)
-    return sides[0][used], sides[1][used]
+    places = reference.once("places", lambda: {name: place for place, name in enumerate(named(reference).tolist())})
+    before = reference.once("rows", lambda: _rows_by_name(reference, places))
+    now = window.once(("rows", reference), lambda: _rows_by_name(window, places))
+    used = (before > 0) | (now > 0)
+    return before[used], now[used]
+
+
+def _rows_by_name(column: Column, places: dict[object, int]) -> Array:
+    """Rows of each named category, and of all others together at the end."""
+    rows = np.zeros(len(places) + 1, dtype=np.int64)
+    known = [places.get(name, len(places)) for name in column.ascending.tolist()]
+    np.add.at(rows, known, column.counts)
+    rows[-1] += column.other
+    return rows

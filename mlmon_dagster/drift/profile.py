@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,7 @@ def like(reference: Column, column: Column | None) -> Column:
         raise DataError(f"there is no column {reference.name!r}, which the reference has")
     if column.kind != reference.kind and column.present:
         raise DataError(f"{column.name} is {column.kind} and the reference's is {reference.kind}")
-    column = column if column.kind == reference.kind else replace(column, kind=reference.kind)
+    column = column if column.kind == reference.kind else column.but(kind=reference.kind)
     return binned(column, reference.grid) if reference.ordered else _by_name(column, reference.ascending)
 
 
@@ -162,8 +162,8 @@ def add(one: Column, two: Column) -> Column:
     counts = np.zeros(len(values), dtype=np.int64)
     for side in (one, two):
         counts[np.searchsorted(values, side.ascending)] += side.counts
-    return replace(
-        one if one.present else two,
+    first = one if one.present else two
+    return first.but(
         ascending=values,
         weights=counts,
         missing=one.missing + two.missing,
@@ -171,7 +171,6 @@ def add(one: Column, two: Column) -> Column:
         minus_infinite=one.minus_infinite + two.minus_infinite,
         other=one.other + two.other,
         squares=added_squares(one, two),
-        kept=[],
     )
 
 
@@ -194,15 +193,15 @@ def _compared(reference: Column, window: Column, methods: Mapping[str, Any]) -> 
 
 def _distinct(column: Column) -> Column:
     """The same column by its distinct values, so that equal columns have equal bytes."""
-    if column.weights is not None:
+    if column.weights is not None or len(column.values) == len(column.ascending):
         return column
-    return replace(column, ascending=column.values, weights=column.counts, kept=[])
+    return column.but(ascending=column.values, weights=column.counts)
 
 
 def _by_name(column: Column, names: "np.ndarray[tuple[int, ...], np.dtype[np.object_]]") -> Column:
     own = dict(zip(column.ascending.tolist(), column.counts.tolist(), strict=True))
     counts = np.array([own.get(name, 0) for name in names.tolist()], dtype=np.int64)
-    return replace(column, ascending=names, weights=counts, other=column.present - int(counts.sum()), kept=[])
+    return column.but(ascending=names, weights=counts, other=column.present - int(counts.sum()))
 
 
 def _rows(columns: Mapping[str, Column]) -> int:

@@ -34,16 +34,19 @@ def mean_shift(reference: Column, window: Column) -> MeanShift:
 
 def scale(reference: Column, window: Column) -> float:
     """The spread that distances are measured in: the reference's, else the window's, else 1."""
-    return _first(reference.std, _robust(reference), window.std, _middle(reference))
+    if reference.std > 0 and np.isfinite(reference.std):
+        return reference.std
+    return _first(_robust(reference), window.std, _middle(reference))
 
 
 def robust_scale(reference: Column, window: Column) -> float:
     """The same from the reference's quartiles, which no outlier moves: their distance / 1.349, a normal one's sigma."""
-    return _first(_robust(reference), reference.std, _robust(window), window.std, _middle(reference))
+    robust = _robust(reference)
+    return robust if robust > 0 else _first(reference.std, _robust(window), window.std, _middle(reference))
 
 
 def _robust(column: Column) -> float:
-    lower, upper = quantiles(column, [0.25, 0.75]).tolist()
+    lower, upper = column.once("quartiles", lambda: quantiles(column, [0.25, 0.75]).tolist())
     return float(upper - lower) / 1.349
 
 

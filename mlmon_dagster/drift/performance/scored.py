@@ -6,6 +6,7 @@ import numpy as np
 
 from mlmon_dagster.drift.column import Array
 from mlmon_dagster.drift.performance.outcomes import Metric, Outcomes
+from mlmon_dagster.drift.ranking import ranked
 from mlmon_dagster.errors import DataError
 
 
@@ -55,12 +56,9 @@ def brier(outcomes: Outcomes) -> float:
 
 def area_under_roc(truth: Array, scores: Array) -> float:
     """The AUC of scores for a condition that holds in some rows and not in others; `DataError` unless both occur."""
-    positive, negative = np.sort(scores[truth]), np.sort(scores[~truth])
-    if not len(positive) or not len(negative):
+    if truth.all() or not truth.any():
         raise DataError("roc_auc needs labels of both classes")
-    below = int(np.searchsorted(negative, positive, side="left").sum())
-    upto = int(np.searchsorted(negative, positive, side="right").sum())
-    return (below + upto) / (2 * len(positive) * len(negative))
+    return ranked(truth, scores).area
 
 
 METRICS: Mapping[str, Metric] = {
