@@ -1,6 +1,6 @@
 """What the product needs from the outside world; adapters provide it, tests run one suite over all of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -298,6 +298,18 @@ class Metrics(Protocol):
 
     def latest(self, pipeline: str, environment: str | None) -> Mapping[str, Measured]:
         """The newest value of every metric, by name."""
+        ...
+
+    def last(self, pipeline: str, environment: str | None, name: str, count: int) -> Sequence[Measured]:
+        """The values of a metric that were measured last, oldest first."""
+        ...
+
+    def after(self, cursor: int, *, limit: int) -> Sequence[tuple[int, Measured]]:
+        """Values recorded after `cursor`, in the order of recording, each with the cursor that follows it."""
+        ...
+
+    def heard(self, names: Collection[str]) -> Mapping[tuple[str, str, str], datetime]:
+        """(pipeline, environment, name) -> when each of these metrics was measured last; one query for all."""
         ...
 
 

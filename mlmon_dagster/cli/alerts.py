@@ -8,6 +8,7 @@ import click
 
 from mlmon_dagster.cli import _context as context
 from mlmon_dagster.cli import _output as output
+from mlmon_dagster.settings import ENVIRONMENTS
 
 if TYPE_CHECKING:
     from mlmon_dagster.governance.alerts import Alert
@@ -19,11 +20,13 @@ Example:
   mlmon alerts
   mlmon alerts ack alert-31
   mlmon alerts resolve alert-31 --reason "the source was repaired"
+  mlmon alerts reopen alert-31 --reason "it came back"
+  mlmon alerts silence house_prices --hours 2 --reason "the source moves"
 
 An open alert closes the gates of its pipeline until it is resolved.
 """
 
-COLUMNS = ("id", "pipeline", "environment", "check", "state", "windows", "latest", "reason", "raised")
+COLUMNS = ("id", "severity", "pipeline", "environment", "check", "state", "windows", "latest", "reason", "raised")
 
 
 @click.group(help=HELP, invoke_without_command=True)
@@ -67,6 +70,27 @@ def resolve(alert: str, reason: str, actor: str | None, as_json: bool) -> None:
     context.told(answer, f"{answer.record.id} is resolved by {answer.record.resolved_by}", as_json=as_json)
 
 
+@command.command(help="Say that an alert was not over after all: it closes gates again.")
+@click.argument("alert")
+@context.reason_option(required=True)
+@context.acts
+def reopen(alert: str, reason: str, actor: str | None, as_json: bool) -> None:
+    answer = context.acting(actor).alerts.reopen(alert, reason=reason)
+    context.told(answer, f"{answer.record.id} is open again", as_json=as_json)
+
+
+@command.command(help="For some hours, record alerts of PIPELINE (they close gates) but send none.")
+@click.argument("pipeline")
+@click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Only there (default: everywhere).")
+@click.option("--hours", type=click.IntRange(1, 720), required=True, help="For how long, from now on.")
+@context.reason_option(required=True)
+@context.acts
+def silence(pipeline: str, environment: str | None, hours: int, reason: str, actor: str | None, as_json: bool) -> None:
+    answer = context.acting(actor).alerts.silence(pipeline, environment, hours=hours, reason=reason)
+    until = f"{answer.record.until:%Y-%m-%d %H:%M} UTC"
+    context.told(answer, f"alerts of {pipeline} wake nobody until {until}", as_json=as_json)
+
+
 def _list(pipeline: str | None, *, as_json: bool) -> None:
     _show(context.desk().alerts.list(pipeline, state="active"), "Open alerts", "no alert is open", as_json=as_json)
 
@@ -78,13 +102,16 @@ def _show(found: "Sequence[Alert]", title: str, empty: str, *, as_json: bool) ->
     rows = [
         (
             alert.id,
+            alert.severity,
             alert.pipeline,
             alert.environment,
             alert.check,
             alert.state,
             alert.count,
             alert.window,
-            alert.reason + (f" (undelivered: {alert.undelivered})" if alert.undelivered else ""),
+            alert.reason
+            + (f" (undelivered: {alert.undelivered})" if alert.undelivered else "")
+            + (f" (not sent: {alert.quiet})" if alert.quiet else ""),
             f"{alert.raised_at:%Y-%m-%d %H:%M}",
         )
         for alert in found

@@ -16,6 +16,7 @@ from mlmon_dagster.client.members import Members
 from mlmon_dagster.client.models import Models
 from mlmon_dagster.client.monitoring import Monitoring
 from mlmon_dagster.client.pipelines import Pipelines
+from mlmon_dagster.client.projects import Projects
 from mlmon_dagster.client.promotions import Promotions
 
 __all__ = ["Client", "Connection", "connect"]
@@ -33,6 +34,7 @@ class Client:
         self.monitoring = Monitoring(connection)
         self.alerts = Alerts(connection)
         self.members = Members(connection)
+        self.projects = Projects(connection)
         self.findings = Findings(connection)
         self.audit = Audit(connection)
 

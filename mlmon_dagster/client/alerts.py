@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mlmon_dagster.client.connection import Connection
 from mlmon_dagster.governance.alerts import Alert
+from mlmon_dagster.governance.maintenance import Maintenance
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 
 
@@ -30,3 +31,18 @@ class Alerts:
     def resolve(self, id: str, *, reason: str) -> Recorded[Alert]:
         """What it told of is over."""
         return self._at.change(Alert, f"/api/alerts/{id}/resolve", {"reason": reason})
+
+    def reopen(self, id: str, *, reason: str) -> Recorded[Alert]:
+        """It was not over after all."""
+        return self._at.change(Alert, f"/api/alerts/{id}/reopen", {"reason": reason})
+
+    def maintenance(self, pipeline: str | None = None) -> tuple[Maintenance, ...]:
+        """Times of maintenance, oldest first."""
+        return self._at.items(Maintenance, "/api/maintenance", pipeline=pipeline)
+
+    def silence(
+        self, pipeline: str, environment: str | None = None, *, hours: int, reason: str
+    ) -> Recorded[Maintenance]:
+        """Alerts of the pipeline wake nobody for so many hours."""
+        body = {"pipeline": pipeline, "environment": environment, "hours": hours, "reason": reason}
+        return self._at.change(Maintenance, "/api/maintenance", body)

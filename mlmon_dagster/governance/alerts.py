@@ -32,11 +32,19 @@ class Alert:
     """What was said when it was acknowledged or resolved."""
     undelivered: str = ""
     """Why it did not reach a channel; empty when it did."""
+    severity: str = "warning"
+    """`info`, `warning` or `critical`."""
+    cause: str | None = None
+    """The alert that was raised first for the same cause; it is resolved together with that one."""
+    quiet: str = ""
+    """Why nobody was woken: maintenance, a cooldown, the same cause; empty when it was sent."""
+    opened_entry: int = 0
+    """Number of the entry that reopened it, if one did."""
 
     @property
     def raised_by_entry(self) -> int:
-        """Number of the entry that raised it."""
-        return int(self.id.rpartition("-")[2])
+        """Number of the entry that opened it last."""
+        return self.opened_entry or int(self.id.rpartition("-")[2])
 
     @property
     def open(self) -> bool:

@@ -10,10 +10,12 @@ from mlmon_dagster.governance.audit import Entry, read
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.locks import Lock
+from mlmon_dagster.governance.maintenance import Maintenance
 from mlmon_dagster.governance.models import Model
 from mlmon_dagster.governance.overrides import Override
 from mlmon_dagster.governance.people import Person
 from mlmon_dagster.governance.pipelines import PipelineVersion
+from mlmon_dagster.governance.projects import Project
 from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.governance.repeats import Repeat
 from mlmon_dagster.governance.roles import Member
@@ -29,7 +31,9 @@ Record = (
     | Finding
     | Deployment
     | Alert
+    | Maintenance
     | Lock
+    | Project
     | Repeat
 )
 """A row of a projection; every record has an `id` and the `seq` of the entry that changed it last."""
@@ -236,6 +240,9 @@ def _raised(entry: Entry) -> tuple[Change, ...]:
                 1,
                 data["reason"],
                 entry.at,
+                severity=data.get("severity", "warning"),
+                cause=data.get("cause"),
+                quiet=data.get("quiet", ""),
             )
         ),
     )
@@ -253,6 +260,32 @@ def _acknowledged(entry: Entry) -> tuple[Change, ...]:
 def _resolved(entry: Entry) -> tuple[Change, ...]:
     values = {"state": "resolved", "resolved_by": entry.actor, "resolved_at": entry.at, "note": entry.data["reason"]}
     return (Update(Alert, entry.subject, values),)
+
+
+def _reopened(entry: Entry) -> tuple[Change, ...]:
+    values = {"state": "open", "resolved_by": None, "resolved_at": None, "cause": None}
+    return (Update(Alert, entry.subject, {**values, "note": entry.data["reason"], "opened_entry": entry.seq}),)
+
+
+def _planned(entry: Entry) -> tuple[Change, ...]:
+    data, scope = entry.data, (_text(entry.pipeline), _text(entry.project), entry.environment)
+    times = read(data["since"]), read(data["until"])
+    return (Insert(Maintenance(entry.subject, entry.seq, *scope, *times, data["reason"], entry.actor)),)
+
+
+def _saved(entry: Entry) -> tuple[Change, ...]:
+    data = entry.data
+    said = data["description"], tuple(data["environments"]), data["settings"]
+    project = Project(entry.subject, entry.seq, *said, "active", entry.actor, entry.at)
+    return Remove(Project, entry.subject), Insert(project)
+
+
+def _archived(entry: Entry) -> tuple[Change, ...]:
+    return (Update(Project, entry.subject, {"state": "archived", "note": entry.data["reason"]}),)
+
+
+def _restored(entry: Entry) -> tuple[Change, ...]:
+    return (Update(Project, entry.subject, {"state": "active", "note": entry.data["reason"]}),)
 
 
 def _locked(entry: Entry) -> tuple[Change, ...]:
@@ -376,6 +409,11 @@ ACTIONS: Mapping[str, Callable[[Entry], tuple[Change, ...]]] = {
     "alert.undeliverable": _undeliverable,
     "alert.acknowledged": _acknowledged,
     "alert.resolved": _resolved,
+    "alert.reopened": _reopened,
+    "maintenance.set": _planned,
+    "project.saved": _saved,
+    "project.archived": _archived,
+    "project.restored": _restored,
     "lock.set": _locked,
     "lock.released": _released,
     "role.proposed": _proposed,

@@ -10,6 +10,7 @@ from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.governance.roles import MACHINE, permit
 from mlmon_dagster.lifecycle.gate import live, verdict
 from mlmon_dagster.lifecycle.governance import Act, Declaration, Governance, known_actor
+from mlmon_dagster.lifecycle.projects import refuse_closed
 from mlmon_dagster.lifecycle.promotions import find_promotion
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.plugins import load as plugin
@@ -32,6 +33,7 @@ def open_promotion(
         if not asked.pending:
             return _under_way(books, asked)
         refuse_under_way(books, asked.pipeline, asked.environment)
+        refuse_closed(books, asked.project, asked.environment)
         found = verdict(books, governance, declared, asked, digest)
         if not found.open:
             raise closed(asked, found)

@@ -34,7 +34,8 @@ def break_glass(governance: Governance, declared: Declaration, promotion: str, *
         found = _propose(act, asked, reason) if proposed is None else _grant(act, asked, proposed, reason)
     if found.state == "granted":
         said = f"{reason}: the gate is held open for {promotion} by {found.proposed_by} and {found.granted_by}"
-        raise_alert(governance, declared.pipeline, asked.environment, f"override:{promotion}", window=None, reason=said)
+        check, where = f"override:{promotion}", asked.environment
+        raise_alert(governance, declared.pipeline, where, check, window=None, reason=said, severity="critical")
     return found
 
 

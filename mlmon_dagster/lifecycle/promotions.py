@@ -15,6 +15,7 @@ from mlmon_dagster.lifecycle.gate import evidence_of, live, rule_of
 from mlmon_dagster.lifecycle.governance import Act, Declaration, Governance, acting, known_actor, known_names
 from mlmon_dagster.lifecycle.once import Once
 from mlmon_dagster.lifecycle.pipelines import note_version
+from mlmon_dagster.lifecycle.projects import refuse_closed
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.pipeline.times import period
 from mlmon_dagster.plugins import unknown
@@ -41,6 +42,7 @@ def request_promotion(
     if environment not in pipeline.environments:
         raise MissingError(unknown(f"environment of {pipeline.name}", environment, pipeline.environments))
     with acting(governance, actor, f"request:{environment}", pipeline.project) as act:
+        refuse_closed(act.books, pipeline.project, environment)
         once = Once(act, key, ("request", pipeline.name, environment, version))
         if once.subject is not None:
             return find_promotion(act.books, once.subject)

@@ -10,7 +10,7 @@ from mlmon_dagster.drift.monitor import Monitor
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.spec import Pipeline
 
-_OURS = ("mlmon_dagster.pipeline.spec", "mlmon_dagster.pipeline.windows")
+_OURS = ("mlmon_dagster.pipeline.rules", "mlmon_dagster.pipeline.spec", "mlmon_dagster.pipeline.windows")
 
 
 def body_of(pipeline: Pipeline, variables: Mapping[tuple[str | int, ...], str] | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from mlmon_dagster.drift.monitor import Monitor, MonitorsField, Threshold, parse_monitor
 from mlmon_dagster.drift.performance import PERFORMANCE
+from mlmon_dagster.pipeline.rules import BUILT_IN, AlertRule
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.stages import StageName
 from mlmon_dagster.pipeline.times import five_fields, not_above_ten_years
@@ -299,6 +300,14 @@ class ModelMonitoring:
     performance: Performance | None = None
     channels: tuple[Annotated[Any, PluginField("channel")], ...] = ()
     schedule: Annotated[Cron, Field(description="cron: when closed windows are looked for")] = "0 * * * *"
+    alerts: Annotated[
+        Mapping[Name, AlertRule],
+        Field(description="rules on metrics, beside (or by name instead of) the built-in ones"),
+    ] = field(default_factory=dict)
+    built_in_alerts: Annotated[bool, Field(description="whether the built-in rules apply")] = True
+    cooldown: Annotated[
+        Period | None, Field(description="after an alert was sent, how long the next one of its check wakes nobody")
+    ] = None
 
     def __post_init__(self) -> None:
         if not self.monitors:
@@ -308,6 +317,11 @@ class ModelMonitoring:
             raise ValueError(f"the name {name} belongs to a check of `performance`: choose another")
         if twice:
             raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
+
+    @property
+    def alert_rules(self) -> dict[str, AlertRule]:
+        """Every rule that applies, by name."""
+        return {**(BUILT_IN if self.built_in_alerts else {}), **self.alerts}
 
     @property
     def immediate_checks(self) -> tuple[str, ...]:

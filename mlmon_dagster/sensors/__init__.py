@@ -15,6 +15,7 @@ from mlmon_dagster.sensors.checkpoints import checkpoint_sensor
 from mlmon_dagster.sensors.gates import promotion_gate_sensor
 from mlmon_dagster.sensors.heartbeat import heartbeat_sensor
 from mlmon_dagster.sensors.labels import label_sensor
+from mlmon_dagster.sensors.metric_alerts import metric_alert_sensor
 from mlmon_dagster.sensors.run_failure import failed_run_sensor
 from mlmon_dagster.sensors.windows import window_schedules
 from mlmon_dagster.settings import Settings
@@ -36,6 +37,7 @@ def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suff
         jobs=[raise_alerts],
         sensors=[
             alert_sensor(pipelines, raise_alerts, suffix),
+            metric_alert_sensor(pipelines, raise_alerts, settings, suffix),
             promotion_gate_sensor(pipelines, settings, suffix),
             failed_run_sensor(pipelines, raise_alerts, suffix),
             label_sensor(pipelines, settings, suffix),

@@ -1,12 +1,14 @@
 """Alerts: a sensor that sees checks which failed since it last looked, and the job that records and sends them."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import dagster as dg
 from pydantic import Field
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.lifecycle.alerts import raise_alert
+from mlmon_dagster.pipeline.rules import Severity
 
 CHECKS_PER_TICK = 500
 """Judged checks read at one tick; the cursor carries the rest to the next."""
@@ -20,6 +22,7 @@ class FailedCheck(dg.Config):
     check: str
     window: str | None = None
     reason: str
+    severity: str = "warning"
 
 
 class FailedChecks(dg.Config):
@@ -48,6 +51,7 @@ def alert_job(pipelines: Mapping[str, Declared], suffix: str = "") -> dg.JobDefi
                 failed.check,
                 window=failed.window,
                 reason=failed.reason,
+                severity=cast(Severity, failed.severity),
             )
             context.log.info(f"{alert.id}: {failed.reason}")
 

@@ -60,6 +60,7 @@ def silent_windows(one: Declared, heard: datetime, now: datetime) -> list[Window
 
 def _absent(pipeline: str, environment: str, silent: list[Window]) -> FailedCheck:
     reason = f"no verdict since {silent[0].key}: monitoring is silent, which is not the same as no drift"
+    last = silent[-1].key
     return FailedCheck(
-        pipeline=pipeline, environment=environment, check="heartbeat", window=silent[-1].key, reason=reason
+        pipeline=pipeline, environment=environment, check="heartbeat", window=last, reason=reason, severity="critical"
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -14,7 +15,7 @@ from mlmon_dagster.adapters.database.opening import open_database
 from mlmon_dagster.adapters.pipelines import Declared, load_pipeline
 from mlmon_dagster.definitions import build_pipeline_defs
 from mlmon_dagster.governance.check import Judged
-from mlmon_dagster.ports import Newest
+from mlmon_dagster.ports import Measured, Newest
 from mlmon_dagster.sensors.heartbeat import silent_windows
 from mlmon_dagster.sensors.windows import WINDOWS_PER_TICK, due_runs, due_windows
 from mlmon_dagster.settings import Settings, read_settings
@@ -113,7 +114,7 @@ def statements(fleet: SimpleNamespace, pipelines: int, sensor: str) -> int:
     return len(seen)
 
 
-@pytest.mark.parametrize("sensor", ["promotion_gate", "heartbeat", "drift_alerts"])
+@pytest.mark.parametrize("sensor", ["promotion_gate", "heartbeat", "drift_alerts", "metric_alerts"])
 def test_a_tick_costs_the_same_whatever_the_number_of_pipelines(fleet: SimpleNamespace, sensor: str) -> None:
     few = statements(fleet, 2, sensor)
     assert statements(fleet, 40, sensor) == few
@@ -138,3 +139,30 @@ def test_the_audit_log_is_signed_also_when_nothing_happens(fleet: SimpleNamespac
     assert tick.skip_message is not None
     assert tick.skip_message.startswith("0 entries were signed")
     assert [file.name for file in (fleet.folder / "home" / "checkpoints").iterdir()] == ["000000000000.checkpoint"]
+
+
+def measured(fleet: SimpleNamespace, name: str, *values: float, at: datetime = NOW) -> None:
+    for place, value in enumerate(values):
+        moment = at + timedelta(minutes=5 * place)
+        fleet.database.metrics.record([Measured("shop_0", "dev", "model_inferencing", None, name, value, 1, moment)])
+
+
+def tick(fleet: SimpleNamespace, sensor: str, cursor: str | None = None) -> Any:
+    definitions = build_pipeline_defs(declared(fleet.folder), fleet.settings)
+    with dg.build_sensor_context(
+        instance=fleet.instance, definitions=definitions, resources=dict(definitions.resources or {}), cursor=cursor
+    ) as context:
+        return definitions.resolve_sensor_def(sensor).evaluate_tick(context)
+
+
+def test_a_rule_that_is_broken_in_two_periods_asks_for_an_alert(fleet: SimpleNamespace) -> None:
+    measured(fleet, "latency_ms.p99", 150.0)
+    first = tick(fleet, "metric_alerts")
+    assert first.run_requests == []
+    measured(fleet, "latency_ms.p99", 160.0, at=NOW + timedelta(minutes=5))
+    second = tick(fleet, "metric_alerts", first.cursor)
+    (asked,) = second.run_requests or []
+    (failed,) = asked.run_config["ops"]["raise_alerts_op"]["config"]["failed"]
+    assert (failed["check"], failed["severity"]) == ("rule:slow_answers", "warning")
+    assert "latency_ms.p99 is 160, above 100 in 2 of the last 2" in failed["reason"]
+    assert tick(fleet, "metric_alerts", second.cursor).run_requests == []

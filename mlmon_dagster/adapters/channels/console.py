@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlmon_dagster.adapters.channels._post import AtLeast
 from mlmon_dagster.errors import UnavailableError
 
 
 @dataclass(frozen=True)
 class Console:
     """Writes alerts to standard error of the process that raises them: for a first look, and for logs."""
+
+    at_least: AtLeast = "info"
 
     def send(self, title: str, body: str, facts: Mapping[str, Any]) -> None:
         """One block: title, body, facts; `UnavailableError` when standard error is closed."""

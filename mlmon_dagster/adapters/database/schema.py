@@ -14,15 +14,17 @@ from mlmon_dagster.governance.audit import read, written
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.locks import Lock
+from mlmon_dagster.governance.maintenance import Maintenance
 from mlmon_dagster.governance.models import Model
 from mlmon_dagster.governance.overrides import Override
 from mlmon_dagster.governance.people import Person
 from mlmon_dagster.governance.pipelines import PipelineVersion
+from mlmon_dagster.governance.projects import Project
 from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.governance.repeats import Repeat
 from mlmon_dagster.governance.roles import Member
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: the schema that this code reads and writes."""
 
 Seq = BigInteger().with_variant(Integer, "sqlite")
@@ -252,8 +254,34 @@ alerts = _projection(
     Column("resolved_at", Moment),
     Column("note", Text, nullable=False),
     Column("undelivered", Text, nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("cause", String(64)),
+    Column("quiet", String(256), nullable=False),
+    Column("opened_entry", Seq, nullable=False),
     Index("alerts_state", "state"),
     Index("alerts_pipeline", "pipeline"),
+)
+
+maintenance = _projection(
+    "maintenance",
+    *_pipeline_columns(),
+    Column("environment", String(16)),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", String(128), nullable=False),
+    Index("maintenance_pipeline", "pipeline"),
+)
+
+projects = _projection(
+    "projects",
+    Column("description", Text, nullable=False),
+    Column("environments", Names, nullable=False),
+    Column("settings", Body, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 locks = _projection(
@@ -278,7 +306,9 @@ PROJECTIONS: dict[type[Any], Table] = {
     Finding: findings,
     Deployment: deployments,
     Alert: alerts,
+    Maintenance: maintenance,
     Lock: locks,
+    Project: projects,
     Repeat: repeats,
 }
 """Record type -> its table; columns are named as the fields."""

@@ -11,6 +11,7 @@ from mlmon_dagster.lifecycle.desk.members import Members
 from mlmon_dagster.lifecycle.desk.models import Models
 from mlmon_dagster.lifecycle.desk.monitoring import Monitoring
 from mlmon_dagster.lifecycle.desk.pipelines import Pipelines
+from mlmon_dagster.lifecycle.desk.projects import Projects
 from mlmon_dagster.lifecycle.desk.promotions import Promotions
 from mlmon_dagster.lifecycle.desk.standing import Premises, Standing
 
@@ -29,5 +30,6 @@ class Desk:
         self.monitoring = Monitoring(standing)
         self.alerts = Alerts(standing)
         self.members = Members(standing)
+        self.projects = Projects(standing)
         self.findings = Findings(standing)
         self.audit = Audit(standing)

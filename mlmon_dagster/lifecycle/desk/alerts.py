@@ -1,8 +1,11 @@
 """Alerts at a desk."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from mlmon_dagster.errors import InputError
 from mlmon_dagster.governance.alerts import OPEN, Alert
+from mlmon_dagster.governance.maintenance import Maintenance
 from mlmon_dagster.lifecycle import alerts as commands
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.standing import Standing, having
@@ -37,4 +40,28 @@ class Alerts:
         """See `lifecycle.alerts.resolve_alert`."""
         self.get(id)
         found = commands.resolve_alert(self._at.governance, id, actor=self._at.actor, reason=reason)
+        return self._at.recorded(found)
+
+    def reopen(self, id: str, *, reason: str) -> Recorded[Alert]:
+        """See `lifecycle.alerts.reopen_alert`."""
+        self.get(id)
+        found = commands.reopen_alert(self._at.governance, id, actor=self._at.actor, reason=reason)
+        return self._at.recorded(found)
+
+    def maintenance(self, pipeline: str | None = None) -> tuple[Maintenance, ...]:
+        """Times of maintenance, oldest first."""
+        with self._at.governance.ledger.read() as reading:
+            return self._at.seen(reading.find(Maintenance, **having(pipeline=pipeline)))
+
+    def silence(
+        self, pipeline: str, environment: str | None = None, *, hours: int, reason: str
+    ) -> Recorded[Maintenance]:
+        """See `lifecycle.alerts.plan_maintenance`; from now on, for so many hours."""
+        declared, governance = self._at.declared(pipeline).pipeline, self._at.governance
+        if not 1 <= hours <= 720:
+            raise InputError(f"maintenance lasts 1 to 720 hours, got {hours}")
+        until = governance.now() + timedelta(hours=hours)
+        found = commands.plan_maintenance(
+            governance, declared, environment, until=until, reason=reason, actor=self._at.actor
+        )
         return self._at.recorded(found)

@@ -57,3 +57,9 @@ def acknowledge_alert(at: AtDesk, id: Identifier, body: Acknowledgement) -> Any:
 def resolve_alert(at: AtDesk, id: Identifier, body: Resolution) -> Any:
     """Says that what it told of is over."""
     return recorded(at.alerts.resolve(id, reason=body.reason))
+
+
+@router.post("/{id}/reopen", response_model=AlertRecorded, **takes("alerts"))
+def reopen_alert(at: AtDesk, id: Identifier, body: Resolution) -> Any:
+    """Says that it was not over after all: it closes gates again."""
+    return recorded(at.alerts.reopen(id, reason=body.reason))

@@ -1,13 +1,7 @@
 """Channels against real ends: a terminal's standard error, an HTTP server."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
-
 import pytest
+from answering import server
 from pydantic import ValidationError
 
 from mlmon_dagster import plugins
@@ -16,36 +10,6 @@ from mlmon_dagster.adapters.channels.webhook import Webhook
 from mlmon_dagster.errors import UnavailableError
 
 FACTS = {"id": "alert-3", "window": None}
-
-
-@contextmanager
-def server(*codes: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server that answers with these codes in turn, the last one for ever; and what it was sent."""
-    seen: list[dict[str, Any]] = []
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            code = codes[min(len(seen), len(codes) - 1)]
-            seen.append({"path": self.path, "headers": dict(self.headers), "body": json.loads(body)})
-            self.send_response(code)
-            self.send_header("Location", "/elsewhere")
-            self.end_headers()
-
-        do_GET = do_POST
-
-        def log_message(self, *_: object) -> None:
-            return None
-
-    listening = HTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=listening.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.server_port}", seen
-    finally:
-        listening.shutdown()
-        thread.join()
-        listening.server_close()
 
 
 def test_the_console_writes_one_block(capsys: pytest.CaptureFixture[str]) -> None:
