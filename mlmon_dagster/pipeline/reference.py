@@ -39,6 +39,7 @@ _FAMILIES = {
     "check": ("Checks", "judge one metric of a window.", None),
     "channel": ("Channels", "carry alerts to people.", None),
     "target": ("Targets", "run deployments.", None),
+    "engine": ("Engines", "count the rows of windows.", None),
 }
 
 
