@@ -1,7 +1,9 @@
 """What to expect of a model that is being registered: its performance on rows it did not learn from, and all labels."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mlmon_dagster.assets.estimate import fit_estimator
 from mlmon_dagster.assets.labels import MINIMUM_LABELS, join_labels, performances
 from mlmon_dagster.assets.outcomes import PREDICTION
 from mlmon_dagster.assets.stage import StageRun
@@ -16,9 +18,13 @@ if TYPE_CHECKING:
 
 
 def expect(
-    stage: StageRun, reference: "pyarrow.Table", predictions: "numpy.ndarray", unseen: "pyarrow.Table"
+    stage: StageRun,
+    reference: "pyarrow.Table",
+    predictions: "numpy.ndarray",
+    unseen: "pyarrow.Table",
+    inputs: Sequence[str],
 ) -> Expectation:
-    """The expectation from `unseen` rows (with predictions) and from the labels of the whole reference.
+    """The expectation from `unseen` rows (with inputs and predictions) and from the labels of the whole reference.
 
     Raises `InputError` when too few rows have a label, `DataError` where a metric has no meaning for them.
     """
@@ -35,4 +41,6 @@ def expect(
         )
     kept = [name for name in reference.column_names if name != PREDICTION]
     everything = join_labels(stage, declared, reference.select(kept).append_column(PREDICTION, pa.array(predictions)))
-    return Expectation.of(performances(declared, labelled), columns_of(everything.rows, [LABEL])[LABEL])
+    outcomes = performances(declared, labelled)
+    estimator = fit_estimator(declared, outcomes, labelled.rows, inputs) if declared.estimate else None
+    return Expectation.of(outcomes, columns_of(everything.rows, [LABEL])[LABEL], estimator)

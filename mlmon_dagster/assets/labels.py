@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from mlmon_dagster.assets.expected import expectation_of
 from mlmon_dagster.assets.moments import parse_moments
 from mlmon_dagster.assets.outcomes import outcomes_of
 from mlmon_dagster.assets.ports import Ports
@@ -27,9 +27,6 @@ MINIMUM_LABELS = 30
 
 CERTAIN = 1.96
 """Standard errors that a loss must exceed to be no accident of few labels."""
-
-EXPECTATION = "expectation.zip"
-"""The file of a model version that holds what is expected of it."""
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -95,12 +92,6 @@ def performances(declared: Performance, labelled: Labelled) -> dict[str, Any]:
     """Metric -> the outcomes it is measured on, for every declared metric."""
     names = dict.fromkeys((declared.metric, *declared.also))
     return {name: outcomes_of(name, labelled.rows, declared.positive) for name in names}
-
-
-@lru_cache(maxsize=16)
-def expectation_of(registry: Any, version: ModelVersion) -> Expectation:
-    """What is expected of the version, kept for other windows: a version never changes."""
-    return Expectation.from_bytes(registry.file(version, EXPECTATION))
 
 
 def join_labels(stage: StageRun, declared: Performance, predictions: "pyarrow.Table") -> Labelled:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
+from mlmon_dagster.assets.estimate import estimate_checks
 from mlmon_dagster.assets.labels import concept, label_checks
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
@@ -14,7 +15,7 @@ from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import BlockedError
 from mlmon_dagster.lifecycle.outputs import Output
-from mlmon_dagster.pipeline.spec import PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
+from mlmon_dagster.pipeline.spec import ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
 from mlmon_dagster.pipeline.stages import BATCH
 from mlmon_dagster.ports import ModelVersion
 
@@ -26,6 +27,8 @@ def checks(pipeline: Pipeline) -> Mapping[str, str]:
         name: f"The window has not drifted from the reference ({_method(m)})." for name, m in declared.monitors.items()
     }
     texts |= {name: f"The window's metrics pass `{name}`." for name in declared.checks}
+    if ESTIMATE in declared.immediate_checks:
+        texts[ESTIMATE] = "As far as can be told without labels, the metric is as good as on the reference."
     if declared.performance:
         texts[TARGET_DRIFT] = "The window's labels are distributed as on the reference, once they are there."
         texts[PERFORMANCE_DRIFT] = f"`{declared.performance.metric}` is as good as on the reference, once labels are."
@@ -52,9 +55,10 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     found, drifts = _judge_monitors(stage.pipeline, profile, window)
     metrics = {"rows": float(scored.rows), **_drift_metrics(drifts), **_missing_metrics(window)}
     labelled, measured = label_checks(stage, ports, version, rows)
-    metrics |= measured
+    estimated = estimate_checks(stage, ports, version, rows)
+    metrics |= measured | {name: value for check in estimated for name, value in check.metrics.items()}
     found += _judge_checks(stage.pipeline, metrics)
-    found += labelled
+    found += estimated + labelled
     digest = stage.outputs.write_document(stage.key, stage.window.key, _document(scored, version, metrics, found))
     facts = {
         "version": version.number,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.assets import callables
 from mlmon_dagster.assets.expectation import expect
-from mlmon_dagster.assets.labels import EXPECTATION
+from mlmon_dagster.assets.expected import EXPECTATION
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.assets.reference import read_reference
@@ -55,7 +55,7 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
     frame = table.to_pandas()
     fitted = _trained(stage, table, frame) if conf.train else _pretrained(stage, ports, table, frame)
     predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
-    expectation = None if fitted.unseen is None else expect(stage, table, predictions, fitted.unseen)
+    expectation = None if fitted.unseen is None else expect(stage, table, predictions, fitted.unseen, fitted.inputs)
     profile = Profile.of({**columns_of(table, list(fitted.inputs)), PREDICTION: Column.of(PREDICTION, predictions)})
     facts = {
         "pipeline": stage.pipeline.name,

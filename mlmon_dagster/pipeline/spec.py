@@ -44,6 +44,9 @@ else:
 LABEL, TARGET_DRIFT, PERFORMANCE_DRIFT = "label", "target_drift", "performance_drift"
 """The column that labels have in a comparison, and the two checks that are judged once they are there."""
 
+ESTIMATE = "performance_estimate"
+"""The check of the performance that is estimated without labels."""
+
 APPROVAL_FLOORS = {"dev": 0, "staging": 1, "prod": 2}
 """Approvals an environment needs at least (requirement 12.1); a pipeline may raise them, never lower them."""
 
@@ -282,6 +285,9 @@ class Performance:
         float, Field(ge=0, description="relative loss against the reference that is still accepted")
     ] = 0.2
     target: Annotated[Monitor | None, LabelMonitorField()] = None
+    estimate: Annotated[
+        bool, Field(description="whether the metric is also estimated, and judged, before labels are there")
+    ] = False
 
     @property
     def target_monitor(self) -> Monitor:
@@ -313,7 +319,7 @@ class ModelMonitoring:
         if not self.monitors:
             raise ValueError("a pipeline without a monitor would never see drift: declare at least one")
         twice = set(self.monitors) & set(self.checks)
-        for name in {*self.monitors, *self.checks} & {PERFORMANCE_DRIFT, TARGET_DRIFT}:
+        for name in {*self.monitors, *self.checks} & {PERFORMANCE_DRIFT, TARGET_DRIFT, ESTIMATE}:
             raise ValueError(f"the name {name} belongs to a check of `performance`: choose another")
         if twice:
             raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
@@ -326,12 +332,13 @@ class ModelMonitoring:
     @property
     def immediate_checks(self) -> tuple[str, ...]:
         """Checks that are judged as soon as a window is scored; those of labels wait for them."""
-        return (*self.monitors, *self.checks)
+        estimate = (ESTIMATE,) if self.performance and self.performance.estimate else ()
+        return (*self.monitors, *self.checks, *estimate)
 
     @property
     def check_names(self) -> tuple[str, ...]:
         """Every check that monitoring a window reports: one for each monitor and declared check, and two of labels."""
-        return (*self.monitors, *self.checks, *((TARGET_DRIFT, PERFORMANCE_DRIFT) if self.performance else ()))
+        return (*self.immediate_checks, *((TARGET_DRIFT, PERFORMANCE_DRIFT) if self.performance else ()))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pytest
 from staged import stage_run
 
 from mlmon_dagster.adapters.mlflow.registry import open_registry
-from mlmon_dagster.assets.labels import EXPECTATION, concept, label_checks
+from mlmon_dagster.assets.expected import EXPECTATION
+from mlmon_dagster.assets.labels import concept, label_checks
 from mlmon_dagster.assets.outcomes import outcomes_of
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.estimation.expectation import Expectation

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.estimation.estimator import Estimator, packed, unpacked
 from mlmon_dagster.drift.packing import pack, unpack
 from mlmon_dagster.drift.performance import measure_outcomes
 from mlmon_dagster.drift.performance.error import standard_error
@@ -36,9 +37,11 @@ class Expectation:
     """Labels that the metrics are measured on."""
     labels: Profile
     """One column, `label`."""
+    estimator: Estimator | None = None
+    """What estimates the metrics of windows without labels, where that is declared."""
 
     @classmethod
-    def of(cls, metrics: Mapping[str, Outcomes], labels: Column) -> "Expectation":
+    def of(cls, metrics: Mapping[str, Outcomes], labels: Column, estimator: Estimator | None = None) -> "Expectation":
         """The expectation from each metric's outcomes and the reference's labels.
 
         Raises `DataError` where a metric has no meaning for its outcomes.
@@ -48,7 +51,7 @@ class Expectation:
             for name, outcomes in metrics.items()
         }
         rows = min((outcomes.rows for outcomes in metrics.values()), default=0)
-        return cls(expected, rows, Profile.of({LABEL: labels}))
+        return cls(expected, rows, Profile.of({LABEL: labels}), estimator)
 
     def to_bytes(self) -> bytes:
         """As a file: the same bytes for the same expectation."""
@@ -57,7 +60,9 @@ class Expectation:
             "rows": self.rows,
             "metrics": {name: [_text(one.value), _text(one.error)] for name, one in self.metrics.items()},
         }
-        return pack(about, {"labels": np.frombuffer(self.labels.to_bytes(), dtype=np.uint8)})
+        described, arrays = packed(self.estimator) if self.estimator else ({}, {})
+        labels = np.frombuffer(self.labels.to_bytes(), dtype=np.uint8)
+        return pack({**about, "estimator": described}, {"labels": labels, **arrays})
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Expectation":
@@ -66,7 +71,11 @@ class Expectation:
         if about.get("version") != VERSION:
             raise DataError(f"the expectation has version {about.get('version')}, this program reads {VERSION}")
         metrics = {name: Expected(float(value), float(error)) for name, (value, error) in about["metrics"].items()}
-        return cls(metrics, int(about["rows"]), Profile.from_bytes(arrays["labels"].tobytes()))
+        try:
+            estimator = unpacked(about["estimator"], arrays) if about["estimator"] else None
+        except (KeyError, ValueError, TypeError) as error:
+            raise DataError(f"the estimator of performance cannot be read: {error}") from error
+        return cls(metrics, int(about["rows"]), Profile.from_bytes(arrays["labels"].tobytes()), estimator)
 
 
 def _text(number: float) -> str:
