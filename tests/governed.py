@@ -58,7 +58,8 @@ class Shelf:
     shifted: list[tuple[Placement, Shift]] = field(default_factory=list)
     switched: list[Placement] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
-    seen: list[Traffic] = field(default_factory=list)
+    seen: dict[str, Traffic] = field(default_factory=dict)
+    """What `traffic` says of a deployment instead of that it is well."""
     broken: bool = False
 
     def start(self, placement: Placement, settings: Any) -> Serving:
@@ -79,7 +80,13 @@ class Shelf:
         self.stopped.append(deployment)
 
     def traffic(self, pipeline: str, environment: str, settings: Any) -> Sequence[Traffic]:
-        return tuple(self.seen)
+        shares = {placement.deployment: (placement, shift) for placement, shift in self.shifted}
+        found = [
+            Traffic(name, one.version.number, "candidate", shift.share, "healthy")
+            for name, (one, shift) in shares.items()
+            if name not in self.stopped
+        ]
+        return [self.seen.get(one.deployment, one) for one in found]
 
     def live(self, pipeline: str, environment: str, settings: Any) -> Serving | None:
         return self._serving(self.switched[-1]) if self.switched else None

@@ -17,8 +17,8 @@ stages:
   model_registry: {model: shop, train: "shop.model:train", reference: {until: 2026-01-06}}
   model_deployment:
     dev: {target: local}
-    staging: {target: local, strategy: canary}
-    prod: {target: local, strategy: blue_green}
+    staging: {target: local, strategy: canary, watch_seconds: 1}
+    prod: {target: local, strategy: blue_green, watch_seconds: 1}
   model_inferencing: {batch: {each: window}}
   model_monitoring:
     monitors:

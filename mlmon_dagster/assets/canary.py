@@ -17,10 +17,7 @@ SMOKE_ROWS = 3
 
 
 def probe(stage: StageRun, started: Serving, strategy: str) -> dict[str, Any]:
-    """Sends recorded rows to the started server; `FailedError` above the accepted error rate.
-
-    The server has no live traffic yet: on the local target a canary is tried with recorded rows, not with callers.
-    """
+    """Sends recorded rows to the started server; `FailedError` above the accepted error rate."""
     rows = _recorded_rows(stage, strategy)
     if not rows:
         return {"probed_rows": 0}

@@ -6,13 +6,14 @@ from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.canary import probe
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
-from mlmon_dagster.errors import BlockedError, DataError, FailedError, MlmonError
-from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.errors import BlockedError, DataError
+from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment
 from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.governance.roles import MACHINE
-from mlmon_dagster.lifecycle.deployments import fail_deployment, finish_deployment, open_promotion
+from mlmon_dagster.lifecycle.deployments import open_promotion
 from mlmon_dagster.lifecycle.promotions import request_promotion
 from mlmon_dagster.lifecycle.queries import deployments, live_deployment, models, pending_promotions, promotion
+from mlmon_dagster.lifecycle.rollouts import Rollout
 from mlmon_dagster.ports import ModelVersion, Placement, Serving, Target
 
 CHECKS = {"serving": "The promoted version is live, healthy, and answers with its own digest."}
@@ -34,21 +35,18 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
 
 
 def _deploy(stage: StageRun, ports: Ports, deployment: Deployment, version: ModelVersion) -> StageResult:
-    """Start, probe, switch, record; whatever fails leaves the version before where it was."""
-    target, environment = _target(stage), _environment(stage)
-    placement = Placement(deployment.id, stage.pipeline.name, environment, version, deployment.strategy)
-    facts: dict[str, Any] = {}
-    try:
-        started = target.start(placement, stage.settings)
-        facts = probe(stage, started, deployment.strategy)
-        serving = target.switch(placement, stage.settings)
-    except MlmonError as error:
-        target.stop(stage.pipeline.name, environment, deployment.id, stage.settings)
-        fail_deployment(ports.governance, deployment.id, error.message)
-        before = live_deployment(ports.governance, stage.pipeline.name, environment)
-        kept = f"version {before.version} stays live" if before else "nothing was live before"
-        raise FailedError(f"{deployment.id} failed: {error.message}", hint=f"rolled back: {kept}") from error
-    finish_deployment(ports.governance, deployment.id, serving.address)
+    """Through the declared steps; whatever fails leaves the version before where it was."""
+    environment = _environment(stage)
+    rollout = Rollout(
+        ports.governance,
+        deployment,
+        Placement(deployment.id, stage.pipeline.name, environment, version, deployment.strategy),
+        stage.pipeline.stages.model_deployment.environments[environment],
+        stage.settings,
+        check=lambda started: probe(stage, started, deployment.strategy),
+        log=stage.log,
+    )
+    serving, facts = rollout.carry_out()
     ports.registry.point(version, environment)
     return _result(serving, {**facts, "deployment": deployment.id, "promotion": deployment.promotion})
 
@@ -94,7 +92,7 @@ def _interrupted(stage: StageRun, ports: Ports) -> Promotion | None:
     """The promotion of a deployment that was started and never ended: its run was cut off, and is taken up again."""
     environment = _environment(stage)
     for one in deployments(ports.governance, stage.pipeline.name):
-        if one.environment == environment and one.state == "started" and one.promotion:
+        if one.environment == environment and one.state in UNDER_WAY and one.promotion:
             return promotion(ports.governance, one.promotion)
     return None
 

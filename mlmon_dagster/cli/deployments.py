@@ -1,4 +1,4 @@
-"""`mlmon deployments`: what is live where."""
+"""`mlmon deployments`: what is live where, and what is on its way."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,37 +9,63 @@ from mlmon_dagster.cli import _output as output
 
 if TYPE_CHECKING:
     from mlmon_dagster.governance.deployments import Deployment
+    from mlmon_dagster.ports import Traffic
 
-HELP = """Show the version that is live in each environment, where it serves, and how it is.
+HELP = """Show what is live in each environment and what is on its way there: share of the traffic, health, failures.
 
 \b
 Example:
   mlmon deployments house_prices
   mlmon deployments house_prices --all
 
---all shows every deployment there was, newest last.
+A version that stands by answers nobody and comes back at once with mlmon rollback. --all shows every deployment there
+was, newest last.
 """
 
-COLUMNS = ("pipeline", "environment", "version", "strategy", "state", "health", "address", "id", "started")
+COLUMNS = (
+    "pipeline", "environment", "version", "strategy", "state", "share", "health", "requests", "failed", "latency",
+    "address", "id", "started",
+)  # fmt: skip
 
 
 @click.command(help=HELP)
 @click.argument("pipeline", required=False)
-@click.option("--all", "everything", is_flag=True, help="Also what is no longer live.")
+@click.option("--all", "everything", is_flag=True, help="Also what is no longer on a target.")
 @output.json_option
 def command(pipeline: str | None, everything: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
+    from mlmon_dagster.governance.deployments import UNDER_WAY
+
     desk = context.desk()
-    found = desk.deployments.list(pipeline, state=None if everything else "live")
+    every = desk.deployments.list(pipeline)
+    current = [one for one in every if one.state in (*UNDER_WAY, "live")]
+    environments = {(one.pipeline, one.environment): one.id for one in current}
+    traffic = {seen.deployment: seen for id in environments.values() for seen in desk.deployments.traffic(id)}
+    found = [one for one in every if everything or one in current or one.id in traffic]
     health = {one.id: desk.deployments.health(one.id) for one in found if one.state == "live"}
     if as_json:
-        output.document([{**asdict(one), "health": health.get(one.id)} for one in found])
+        seen = {id: asdict(one) for id, one in traffic.items()}
+        output.document([{**asdict(one), "health": health.get(one.id), "traffic": seen.get(one.id)} for one in found])
         return
-    output.table("Deployments", COLUMNS, [_row(one, health) for one in found], empty="nothing is deployed yet")
+    rows = [_row(one, traffic.get(one.id), health.get(one.id)) for one in found]
+    output.table("Deployments", COLUMNS, rows, empty="nothing is deployed yet")
 
 
-def _row(one: "Deployment", health: dict[str, str]) -> list[Any]:
-    state = health.get(one.id, "")
-    moment = f"{one.started_at:%Y-%m-%d %H:%M}"
-    return [one.pipeline, one.environment, one.version, one.strategy, one.state, state, one.address, one.id, moment]
+def _row(one: "Deployment", seen: "Traffic | None", health: str | None) -> list[Any]:
+    state = f"{one.state} (stands by)" if seen and seen.role == "standby" and one.state == "superseded" else one.state
+    return [
+        one.pipeline,
+        one.environment,
+        one.version,
+        one.strategy,
+        state,
+        f"{seen.share:g} %" if seen else "",
+        (seen.tripped if seen else None) or health or (seen.status if seen else ""),
+        seen.requests if seen else "",
+        seen.failed if seen else "",
+        f"{seen.latency_ms:.1f} ms" if seen and seen.latency_ms is not None else "",
+        one.address,
+        one.id,
+        f"{one.started_at:%Y-%m-%d %H:%M}",
+    ]

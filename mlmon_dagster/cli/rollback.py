@@ -12,7 +12,8 @@ Example:
   mlmon rollback house_prices --environment prod --reason "error rate at 7 %"
   mlmon rollback house_prices --environment prod --to 2 --reason "known good"
 
-The version that is live goes on serving until the other one does.
+The version that is live goes on serving until the other one does. With canary and blue_green the version before still
+stands by, and comes back within milliseconds. While a promoted version is on its way, that one is withdrawn.
 """
 
 
@@ -29,6 +30,9 @@ def command(
     before = desk.deployments.list(pipeline, environment, "live")
     answer = desk.deployments.roll_back(pipeline, environment, version, reason=reason)
     back = answer.record
+    if back.state != "live":
+        context.told(answer, f"{back.id} was withdrawn; nothing is live in {environment}", as_json=as_json)
+        return
     same = back.id in [one.id for one in before]
     sentence = f"version {back.version} of {pipeline} {'is' if same else 'is again'} live in {environment} ({back.id})"
     context.told(answer, sentence + (": nothing to do" if same else ""), as_json=as_json)

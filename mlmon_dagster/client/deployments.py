@@ -6,6 +6,7 @@ from mlmon_dagster.client.connection import Connection
 from mlmon_dagster.errors import BlockedError
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.lifecycle.desk.answers import Recorded
+from mlmon_dagster.ports import Traffic
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Deployments:
     def health(self, id: str) -> str:
         """What its target says now."""
         return str(self._at.get(f"/api/deployments/{id}/health")["status"])
+
+    def traffic(self, id: str) -> tuple[Traffic, ...]:
+        """What its target runs in its environment now."""
+        return tuple(Traffic(**one) for one in self._at.get(f"/api/deployments/{id}/traffic")["versions"])
 
     def roll_back_from(self, id: str, version: int | None = None, *, reason: str) -> Recorded[Deployment]:
         """Rolls back the deployment that is live."""

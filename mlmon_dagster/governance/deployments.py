@@ -4,6 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+UNDER_WAY = ("started", "green_up", "shadowing", "shifting")
+"""States of a deployment that has not ended: asked for, serving beside the live version, getting copies, getting
+its shares of the traffic."""
+
+STATES = (*UNDER_WAY, "live", "failed", "rolled_back", "superseded")
+"""A deployment ends `live`; `failed` before it had any traffic, `rolled_back` after; `superseded` by the next one."""
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -21,7 +28,7 @@ class Deployment:
     target: str
     strategy: str
     state: str
-    """`started`, `live`, `failed`, `rolled_back` or `superseded`."""
+    """One of `STATES`."""
     previous: str | None
     """The deployment that was live when this one started."""
     started_at: datetime
@@ -37,6 +44,24 @@ class Deployment:
     def live_since(self) -> datetime:
         """When it went live, or (while it has not) was started."""
         return self.succeeded_at or self.started_at
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a deployment under way has come, and since when."""
+
+    state: str
+    share: int
+    """Percent of the traffic."""
+    at: datetime
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Later steps have greater places."""
+        return UNDER_WAY.index(self.state), self.share
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.share} %" if self.share else self.state
 
 
 def rollback_to(live: Deployment, history: Sequence[Deployment], version: int | None) -> Deployment | None:

@@ -216,9 +216,17 @@ def _failed(entry: Entry) -> tuple[Change, ...]:
     return tuple(changes)
 
 
+def _advanced(entry: Entry) -> tuple[Change, ...]:
+    return (Update(Deployment, entry.subject, {"state": entry.data["state"]}),)
+
+
 def _rolled_back(entry: Entry) -> tuple[Change, ...]:
-    ended = {"state": "rolled_back", "ended_at": entry.at, "reason": entry.data["reason"]}
-    return (Update(Deployment, entry.subject, ended),)
+    data = entry.data
+    ended = {"state": "rolled_back", "ended_at": entry.at, "reason": data["reason"]}
+    changes: list[Change] = [Update(Deployment, entry.subject, ended)]
+    if data.get("promotion"):
+        changes.append(Update(Promotion, data["promotion"], {"state": "failed", "reason": data["reason"]}))
+    return tuple(changes)
 
 
 def _raised(entry: Entry) -> tuple[Change, ...]:
@@ -402,6 +410,7 @@ ACTIONS: Mapping[str, Callable[[Entry], tuple[Change, ...]]] = {
     "promotion.expired": _promotion_ends,
     "promotion.opened": _opened,
     "deployment.started": _started,
+    "deployment.advanced": _advanced,
     "deployment.succeeded": _succeeded,
     "deployment.failed": _failed,
     "deployment.rolled_back": _rolled_back,

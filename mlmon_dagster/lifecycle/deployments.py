@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mlmon_dagster.errors import BlockedError, InputError, MissingError
 from mlmon_dagster.governance.audit import readable
-from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment, Step
 from mlmon_dagster.governance.gates import GateVerdict
 from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.governance.roles import MACHINE, permit
@@ -48,7 +48,7 @@ def finish_deployment(governance: Governance, deployment: str, address: str, *, 
     with governance.ledger.transaction() as books:
         act, one = _acting_on(governance, books, actor, deployment)
         if one.state != "live":
-            _refuse_not_started(one)
+            _refuse_ended(one)
             before = live(books, one.pipeline, one.environment)
             data = {"address": address, "promotion": one.promotion, "supersedes": before.id if before else None}
             _append(act, "deployment.succeeded", one, data)
@@ -56,24 +56,64 @@ def finish_deployment(governance: Governance, deployment: str, address: str, *, 
 
 
 def fail_deployment(governance: Governance, deployment: str, reason: str, *, actor: str = MACHINE) -> Deployment:
-    """The version could not be put on the target (`deployment.failed`); what was live stays live.
+    """The version could not be put on the target; what was live stays live.
 
-    Raises `BlockedError` when the deployment is not under way; failing it again changes nothing.
+    Recorded as `deployment.failed`, or `deployment.rolled_back` where it had a share of the traffic already. Raises
+    `BlockedError` when the deployment is not under way; failing it again changes nothing.
     """
     reason = readable(reason[:1000], "reason")
     with governance.ledger.transaction() as books:
         act, one = _acting_on(governance, books, actor, deployment)
-        if one.state != "failed":
-            _refuse_not_started(one)
-            _append(act, "deployment.failed", one, {"reason": reason, "promotion": one.promotion})
+        if one.state not in ("failed", "rolled_back"):
+            _refuse_ended(one)
+            withdraw(act, one, reason)
         return find_deployment(books, deployment)
+
+
+def withdraw(act: Act, one: Deployment, reason: str) -> None:
+    """Records that a deployment under way does not go on."""
+    if one.state != "shifting":
+        _append(act, "deployment.failed", one, {"reason": reason, "promotion": one.promotion})
+        return
+    before = live(act.books, one.pipeline, one.environment)
+    data = {"reason": reason, "to": before.version if before else None, "promotion": one.promotion}
+    _append(act, "deployment.rolled_back", one, data)
+
+
+def advance_deployment(
+    governance: Governance, deployment: str, state: str, share: int = 0, *, actor: str = MACHINE
+) -> Step:
+    """The deployment has come to the next of `UNDER_WAY`, or is about to (`deployment.advanced`); the step it is at.
+
+    Recorded before the target is asked for it, so that who takes it up again knows what may have happened.
+    Said again, it returns the step as it was recorded first. Raises `BlockedError` when the deployment has ended or is
+    further already: somebody else carries it out.
+    """
+    with governance.ledger.transaction() as books:
+        act, one = _acting_on(governance, books, actor, deployment)
+        _refuse_ended(one)
+        step, at = Step(state, share, act.at), reached(books, one)
+        if (at.state, at.share) == (state, share):
+            return at
+        if at.place > step.place:
+            raise BlockedError(f"{one.id} is at {at} already: somebody else carries it out")
+        _append(act, "deployment.advanced", one, {"state": state, "share": share})
+        return step
+
+
+def reached(books: Reading, one: Deployment) -> Step:
+    """The step that a deployment under way is at."""
+    for line in books.entries(newest=1, subject=one.id, action="deployment.advanced"):
+        data = line.entry.data
+        return Step(data["state"], data["share"], line.entry.at)
+    return Step("started", 0, one.started_at)
 
 
 def find_deployment(books: Reading, id: str) -> Deployment:
     """The deployment `id`; raises `MissingError`."""
     found = books.one(Deployment, id)
     if found is None:
-        known = tuple(one.id for one in books.find(Deployment, state=("started", "live")))
+        known = tuple(one.id for one in books.find(Deployment, state=(*UNDER_WAY, "live")))
         raise MissingError(unknown("deployment", id, known))
     return found
 
@@ -114,7 +154,7 @@ def _start(act: Act, pipeline: Pipeline, asked: Promotion, found: GateVerdict) -
 
 def refuse_under_way(books: Reading, pipeline: str, environment: str) -> None:
     """One deployment at a time: `BlockedError` while another one of the environment is neither live nor failed."""
-    for one in books.find(Deployment, pipeline=pipeline, environment=environment, state="started"):
+    for one in books.find(Deployment, pipeline=pipeline, environment=environment, state=UNDER_WAY):
         raise BlockedError(
             f"{one.id} (version {one.version}) is under way in {environment}",
             hint="run it to its end first: what started it takes it up again",
@@ -122,7 +162,7 @@ def refuse_under_way(books: Reading, pipeline: str, environment: str) -> None:
 
 
 def _under_way(books: Reading, asked: Promotion) -> Deployment:
-    for one in books.find(Deployment, promotion=asked.id, state="started"):
+    for one in books.find(Deployment, promotion=asked.id, state=UNDER_WAY):
         return one
     raise BlockedError(f"{asked.id} is {asked.state}: it cannot be opened again", hint="request a new promotion")
 
@@ -134,8 +174,8 @@ def _refuse_other_pipeline(declared: Declaration, asked: Promotion) -> None:
         raise BlockedError(f"{asked.pipeline} no longer declares the environment {asked.environment}")
 
 
-def _refuse_not_started(one: Deployment) -> None:
-    if one.state != "started":
+def _refuse_ended(one: Deployment) -> None:
+    if one.state not in UNDER_WAY:
         raise BlockedError(f"{one.id} is {one.state}, no longer under way")
 
 

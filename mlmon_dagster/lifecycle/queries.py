@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.governance.alerts import OPEN, Alert
-from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment, Step
 from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.gates import GateVerdict
 from mlmon_dagster.governance.models import Model
@@ -12,6 +12,7 @@ from mlmon_dagster.governance.people import Person
 from mlmon_dagster.governance.promotions import PENDING, Promotion
 from mlmon_dagster.governance.roles import Member
 from mlmon_dagster.lifecycle import gate
+from mlmon_dagster.lifecycle.deployments import reached
 from mlmon_dagster.lifecycle.governance import Declaration, Governance
 from mlmon_dagster.lifecycle.models import placed
 from mlmon_dagster.lifecycle.promotions import find_promotion
@@ -62,6 +63,12 @@ def deployments(governance: Governance, pipeline: str | None = None) -> tuple[De
     """Every deployment, oldest first."""
     with governance.ledger.read() as reading:
         return reading.find(Deployment, **_of(pipeline))
+
+
+def under_way(governance: Governance) -> tuple[tuple[Deployment, Step], ...]:
+    """Deployments that have not ended, each with the step it is at."""
+    with governance.ledger.read() as reading:
+        return tuple((one, reached(reading, one)) for one in reading.find(Deployment, state=UNDER_WAY))
 
 
 def models(governance: Governance, pipeline: str) -> tuple[Model, ...]:

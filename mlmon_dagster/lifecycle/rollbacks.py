@@ -4,10 +4,16 @@ from typing import Any
 
 from mlmon_dagster.errors import BlockedError, InputError, MissingError, MlmonError
 from mlmon_dagster.governance.audit import readable
-from mlmon_dagster.governance.deployments import Deployment, rollback_to
+from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment, rollback_to
 from mlmon_dagster.governance.models import Model
 from mlmon_dagster.governance.roles import MACHINE
-from mlmon_dagster.lifecycle.deployments import fail_deployment, find_deployment, refuse_under_way, target_name
+from mlmon_dagster.lifecycle.deployments import (
+    fail_deployment,
+    find_deployment,
+    refuse_under_way,
+    target_name,
+    withdraw,
+)
 from mlmon_dagster.lifecycle.gate import live
 from mlmon_dagster.lifecycle.governance import Act, Governance, acting
 from mlmon_dagster.lifecycle.models import placed
@@ -30,6 +36,7 @@ def roll_back(
 
     A rollback asks for no approval; one that was interrupted is taken up again. The version that is live stays so
     until the other one serves; asking for the version that is live returns its deployment and changes nothing.
+    While a promoted version is on its way, that one is withdrawn, and the version that is live stays.
     Raises `DeniedError`, `BlockedError` when there is nothing to go back to or another deployment is under way, and
     the target's own error when the version could not be started.
     """
@@ -40,12 +47,24 @@ def roll_back(
         raise MissingError(unknown(f"environment of {pipeline.name}", environment, pipeline.environments))
     with acting(governance, actor, f"rollback:{environment}", pipeline.project) as act:
         running = live(act.books, pipeline.name, environment)
-        if running is None:
+        coming = _coming(act, pipeline, environment)
+        if coming is not None:
+            withdraw(act, coming, reason)
+            back = act.books.one(Deployment, coming.id) or coming
+        elif running is None:
             raise BlockedError(f"nothing of {pipeline.name} is live in {environment}: there is nothing to roll back")
-        if version == running.version:
+        elif version == running.version:
             return running
-        back = _start(act, pipeline, environment, running, version, reason)
+        else:
+            back = _start(act, pipeline, environment, running, version, reason)
         model = act.books.find(Model, pipeline=pipeline.name, number=back.version)[0]
+    if coming is not None:
+        _target(pipeline, environment).stop(pipeline.name, environment, coming.id, settings)
+        if running is None or version in (None, running.version):
+            return running or back
+        return roll_back(
+            governance, pipeline, environment, settings=settings, reason=reason, version=version, actor=actor
+        )
     placement = Placement(back.id, pipeline.name, environment, placed(model), back.strategy)
     address = _switch(governance, pipeline, placement, settings, actor)
     return _finish(governance, pipeline, environment, back, address, reason, actor)
@@ -56,7 +75,7 @@ def _start(
 ) -> Deployment:
     history = act.books.find(Deployment, pipeline=pipeline.name, environment=environment)
     for one in history:
-        if one.state == "started" and one.promotion is None and version in (None, one.version):
+        if one.state in UNDER_WAY and one.promotion is None and version in (None, one.version):
             return one
     refuse_under_way(act.books, pipeline.name, environment)
     goal = rollback_to(running, history, version)
@@ -81,8 +100,19 @@ def _start(
     return find_deployment(act.books, id)
 
 
+def _coming(act: Act, pipeline: Pipeline, environment: str) -> Deployment | None:
+    """The promoted version that is on its way into the environment."""
+    under_way = act.books.find(Deployment, pipeline=pipeline.name, environment=environment, state=UNDER_WAY)
+    return next((one for one in under_way if one.promotion), None)
+
+
+def _target(pipeline: Pipeline, environment: str) -> Target:
+    target: Target = pipeline.stages.model_deployment.environments[environment].target
+    return target
+
+
 def _switch(governance: Governance, pipeline: Pipeline, placement: Placement, settings: Any, actor: str) -> str:
-    target: Target = pipeline.stages.model_deployment.environments[placement.environment].target
+    target = _target(pipeline, placement.environment)
     try:
         target.start(placement, settings)
         return target.switch(placement, settings).address

@@ -19,6 +19,7 @@ from mlmon_dagster.settings import ENVIRONMENTS
 
 NAME, OWNER = r"^[a-z][a-z0-9_]*$", r"^(team:[A-Za-z0-9_./-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
 PERIOD, CALLABLE = r"^[1-9][0-9]{0,4}[mhdw]$", r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
+HEADER = r"^[A-Za-z][A-Za-z0-9-]{0,63}$"
 REPOSITORY = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"
 
 FORMS: Mapping[str, str] = {
@@ -26,6 +27,7 @@ FORMS: Mapping[str, str] = {
     OWNER: "team:name or an e-mail address",
     PERIOD: "a length of time such as 30m, 12h, 14d or 2w",
     CALLABLE: "module.path:function",
+    HEADER: "the name of a header such as x-customer-id",
     REPOSITORY: "owner/name, as on GitHub",
 }
 """Pattern -> what it asks for, in words."""
@@ -167,6 +169,21 @@ class Gate:
     statuses: Annotated[tuple[str, ...], Field(description="statuses that the commit must have, such as CI's")] = ()
 
 
+STEPS: Mapping[str, tuple[int | str, ...]] = {
+    "direct": (100,),
+    "rolling": (25, 50, 75, 100),
+    "canary": (10, 100),
+    "blue_green": (100,),
+}
+"""Strategy -> the shares of the traffic that a new version gets one after the other (requirement 12.4)."""
+
+WATCH_SECONDS = 60
+"""How long a new version is watched at each share, where the strategy is not `direct`."""
+
+MAXIMUM_ERROR_RATE = 0.05
+"""Error rate at which staging and prod roll back at the latest (requirement 12.6); a pipeline may lower it."""
+
+
 @dataclass(frozen=True)
 class EnvironmentDeployment:
     """How and under which gate a version is put on a target in one environment."""
@@ -178,6 +195,46 @@ class EnvironmentDeployment:
         Literal["direct", "rolling", "canary", "blue_green"], Field(description="how traffic goes to the new version")
     ] = "direct"
     gate: Gate = field(default_factory=Gate)
+    steps: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=100)] | Literal["shadow"], ...] | None,
+        Field(
+            description="shares of the traffic in percent, the last one 100; `shadow` first: copies of requests "
+            "(default: direct and blue_green 100; canary 10, 100; rolling 25, 50, 75, 100)"
+        ),
+    ] = None
+    watch_seconds: Annotated[
+        int | None,
+        Field(ge=0, le=86400, description="how long it is watched at each share (default: direct 0, else 60)"),
+    ] = None
+    rollback_error_rate: Annotated[
+        float,
+        Field(gt=0, le=1, description="error rate at which it is rolled back by itself; ceiling: 0.05, not in dev"),
+    ] = MAXIMUM_ERROR_RATE
+    minimum_requests: Annotated[
+        int, Field(ge=1, description="requests it must have seen before their error rate counts")
+    ] = 20
+    sticky: Annotated[
+        str | None,
+        Field(pattern=HEADER, description="header whose value decides the version: the same caller meets the same one"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        shares = [step for step in self.steps or (100,) if step != "shadow"]
+        ordered = shares == sorted(set(shares)) and shares[-1:] == [100]
+        if not ordered or "shadow" in (self.steps or ())[1:]:
+            raise ValueError("`steps` are shares that grow up to 100, such as [10, 50, 100]; `shadow` may come first")
+
+    @property
+    def shares(self) -> tuple[int | str, ...]:
+        """The steps a new version goes through."""
+        return self.steps or STEPS[self.strategy]
+
+    @property
+    def watched_seconds(self) -> int:
+        """How long it is watched at each of them."""
+        if self.watch_seconds is None:
+            return 0 if self.strategy == "direct" else WATCH_SECONDS
+        return self.watch_seconds
 
 
 @dataclass(frozen=True)
@@ -192,6 +249,16 @@ class ModelDeployment:
 
     def __post_init__(self) -> None:
         for environment, declared in self.environments.items():
+            if environment != "dev" and declared.rollback_error_rate > MAXIMUM_ERROR_RATE:
+                message = "{environment} rolls back at an error rate of {ceiling} at the latest, got {rate}"
+                facts = {
+                    "environment": environment,
+                    "ceiling": MAXIMUM_ERROR_RATE,
+                    "rate": declared.rollback_error_rate,
+                }
+                raise PydanticCustomError(
+                    "policy_floor", message, {**facts, "at": f"{environment}.rollback_error_rate"}
+                )
             floor, approvals = APPROVAL_FLOORS[environment], declared.gate.approvals
             if approvals is not None and approvals < floor:
                 message = (

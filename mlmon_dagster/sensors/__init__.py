@@ -12,6 +12,7 @@ import dagster as dg
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.sensors.alerts import alert_job, alert_sensor
 from mlmon_dagster.sensors.checkpoints import checkpoint_sensor
+from mlmon_dagster.sensors.deployments import deployment_sensor
 from mlmon_dagster.sensors.gates import promotion_gate_sensor
 from mlmon_dagster.sensors.heartbeat import heartbeat_sensor
 from mlmon_dagster.sensors.labels import label_sensor
@@ -39,6 +40,7 @@ def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suff
             alert_sensor(pipelines, raise_alerts, suffix),
             metric_alert_sensor(pipelines, raise_alerts, settings, suffix),
             promotion_gate_sensor(pipelines, settings, suffix),
+            deployment_sensor(pipelines, settings, suffix),
             failed_run_sensor(pipelines, raise_alerts, suffix),
             label_sensor(pipelines, settings, suffix),
             heartbeat_sensor(pipelines, raise_alerts, settings, suffix),

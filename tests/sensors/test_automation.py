@@ -1,6 +1,7 @@
 """Schedules and sensors: what they ask for, and that their cost does not grow with the number of pipelines."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,9 @@ from mlmon_dagster.adapters.database.opening import open_database
 from mlmon_dagster.adapters.pipelines import Declared, load_pipeline
 from mlmon_dagster.definitions import build_pipeline_defs
 from mlmon_dagster.governance.check import Judged
+from mlmon_dagster.governance.deployments import Deployment, Step
 from mlmon_dagster.ports import Measured, Newest
+from mlmon_dagster.sensors.deployments import cut_off
 from mlmon_dagster.sensors.heartbeat import silent_windows
 from mlmon_dagster.sensors.windows import WINDOWS_PER_TICK, due_runs, due_windows
 from mlmon_dagster.settings import Settings, read_settings
@@ -166,3 +169,14 @@ def test_a_rule_that_is_broken_in_two_periods_asks_for_an_alert(fleet: SimpleNam
     assert (failed["check"], failed["severity"]) == ("rule:slow_answers", "warning")
     assert "latency_ms.p99 is 160, above 100 in 2 of the last 2" in failed["reason"]
     assert tick(fleet, "metric_alerts", second.cursor).run_requests == []
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(1, False), (10, True)])
+def test_a_deployment_that_stays_at_a_step_is_taken_up_again(tmp_path: Path, minutes: int, asked: bool) -> None:
+    staging = declared(tmp_path).pipeline.stages.model_deployment.environments["staging"]
+    one = Deployment(
+        "d", 1, "promotion-1", "shop_0", "retail", "staging", 1, "1" * 64, "local", "canary", "shifting", None, NOW, "m"
+    )
+    assert cut_off(one, Step("shifting", 10, NOW), staging, NOW + timedelta(minutes=minutes)) is asked
+    rollback = replace(one, promotion=None)
+    assert not cut_off(rollback, Step("started", 0, NOW), staging, NOW + timedelta(minutes=minutes))

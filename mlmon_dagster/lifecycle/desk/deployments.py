@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from mlmon_dagster.errors import BlockedError, MlmonError
-from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.standing import Standing, having
 from mlmon_dagster.lifecycle.rollbacks import roll_back
+from mlmon_dagster.ports import Traffic
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Deployments:
 
     def get(self, id: str) -> Deployment:
         """One deployment; `MissingError` names the live ones."""
-        return self._at.one(Deployment, id, "deployment", state=("started", "live"))
+        return self._at.one(Deployment, id, "deployment", state=(*UNDER_WAY, "live"))
 
     def health(self, id: str) -> str:
         """What the target says of a live deployment now; a target that serves something else is told."""
@@ -45,6 +46,16 @@ class Deployments:
         if serving is None:
             return "nothing serves"
         return str(serving.status) if serving.deployment == one.id else f"serves {serving.deployment}"
+
+    def traffic(self, id: str) -> tuple[Traffic, ...]:
+        """What the target runs in the deployment's environment, the live version first; empty where it cannot say."""
+        one = self.get(id)
+        try:
+            pipeline = self._at.declared(one.pipeline).pipeline
+            target = pipeline.stages.model_deployment.environments[one.environment].target
+            return tuple(target.traffic(one.pipeline, one.environment, self._at.premises.settings))
+        except (KeyError, MlmonError):
+            return ()
 
     def roll_back_from(self, id: str, version: int | None = None, *, reason: str) -> Recorded[Deployment]:
         """Rolls back the deployment that is live; `BlockedError` when this one is not."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.ports import Traffic
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
 from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, VersionNumber
@@ -14,7 +15,7 @@ from mlmon_dagster.web.route import GovernedRoute, takes
 router = APIRouter(prefix="/deployments", tags=["deployments"], route_class=GovernedRoute)
 
 DeploymentRecorded = with_receipt(Deployment)
-State = Literal["started", "live", "failed", "rolled_back", "superseded"]
+State = Literal["started", "green_up", "shadowing", "shifting", "live", "failed", "rolled_back", "superseded"]
 
 
 class RollbackRequest(Body):
@@ -28,6 +29,12 @@ class Health(BaseModel):
     """What the target says now."""
 
     status: str
+
+
+class EnvironmentTraffic(BaseModel):
+    """Every version that an environment runs, the live one first."""
+
+    versions: list[Traffic]
 
 
 @router.get("", response_model=Page[Deployment], **takes("see"))
@@ -53,6 +60,12 @@ def get_deployment(at: AtDesk, id: Identifier) -> Any:
 def get_health(at: AtDesk, id: Identifier) -> Any:
     """What the target says of it now."""
     return {"status": at.deployments.health(id)}
+
+
+@router.get("/{id}/traffic", response_model=EnvironmentTraffic, **takes("see"))
+def get_traffic(at: AtDesk, id: Identifier) -> Any:
+    """What the target runs in the deployment's environment: shares of the traffic, failures, latencies."""
+    return {"versions": at.deployments.traffic(id)}
 
 
 @router.post("/{id}/rollback", response_model=DeploymentRecorded, **takes("rollback"))
