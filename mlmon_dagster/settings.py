@@ -35,6 +35,11 @@ class Settings:
     """File of, or reference to, the key that signs them (`MLMON_CHECKPOINT_KEY`)."""
 
     @property
+    def production(self) -> bool:
+        """Whether this process carries prod and not dev: then it refuses what is good enough for development only."""
+        return "prod" in self.environments and "dev" not in self.environments
+
+    @property
     def checkpoints(self) -> tuple[str, ...]:
         """The places where checkpoints are kept; the first one is read."""
         return tuple(place.strip() for place in (self.checkpoints_kept or f"{self.home}/checkpoints").split(","))

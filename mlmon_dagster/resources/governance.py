@@ -27,7 +27,7 @@ class Office:
 
 def open_office(settings: Settings) -> Office:
     """Opens the database and brings it up to date; the key is opened when something is signed."""
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, guarded=settings.production)
     notary = Notary(settings.log_name, open_signer(settings), open_stores(settings))
     ledger = WitnessedLedger(database.ledger, notary, now)
     return Office(Governance(ledger, database.judgements, database.metrics, now), ledger, notary, database)

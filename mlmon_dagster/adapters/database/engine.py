@@ -16,7 +16,7 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
-from mlmon_dagster.errors import InputError, MlmonError, UnavailableError
+from mlmon_dagster.errors import DeniedError, InputError, MlmonError, UnavailableError
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a command waits for the commands of other processes on SQLite."""
@@ -88,9 +88,23 @@ def connected(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     except (OperationalError, InterfaceError) as error:
         raise explained(error, engine) from error
     except DatabaseError as error:
+        if getattr(error.orig, "pgcode", None) == FORBIDDEN:
+            raise _forbidden(error, engine) from error
         if type(error) is not DatabaseError:
             raise
         raise explained(error, engine) from error
+
+
+FORBIDDEN = "42501"
+"""Postgres' code for what a role may not do."""
+
+
+def _forbidden(error: DBAPIError, engine: Engine) -> DeniedError:
+    said = str(error.orig).strip().splitlines()[0]
+    return DeniedError(
+        f"the database refuses it to the role {engine.url.username}: {said}",
+        hint="migrations are the owner's (mlmon database migrate); grants are made by mlmon database roles",
+    )
 
 
 def one_after_another(connection: Connection, key: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from threading import Lock as Mutex
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, insert, select, update
+from sqlalchemy import Connection, Engine, Select, insert, select, text, update
 
 from mlmon_dagster.adapters.database.engine import connected
 from mlmon_dagster.adapters.database.schema import PROJECTIONS, audit_head, audit_log
@@ -67,7 +67,10 @@ class DatabaseTransaction(DatabaseReading):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        head = connection.execute(select(audit_head.c.seq, audit_head.c.hash).with_for_update()).one()
+        locking: Any = text("SELECT seq, hash FROM audit_head_lock()")
+        if connection.dialect.name == "sqlite":
+            locking = select(audit_head.c.seq, audit_head.c.hash)
+        head = connection.execute(locking).one()
         self._seq, self._hash = head.seq, head.hash
 
     @property
@@ -80,11 +83,21 @@ class DatabaseTransaction(DatabaseReading):
         for change in apply(entry):
             self._carry_out(change, entry.seq)
         sealed = seal(entry, self._hash)
-        copied = {name: getattr(entry, name) for name in COPIED}
-        self._connection.execute(insert(audit_log).values(**_columns(sealed), **copied))
-        self._connection.execute(update(audit_head).values(seq=sealed.seq, hash=sealed.hash))
+        self._keep(entry, sealed)
         self._seq, self._hash = sealed.seq, sealed.hash
         return sealed
+
+    def _keep(self, entry: Entry, sealed: Sealed) -> None:
+        """Postgres computes the hashes again, in a function that alone may write the log."""
+        if self._connection.dialect.name == "sqlite":
+            copied = {name: getattr(entry, name) for name in COPIED}
+            self._connection.execute(insert(audit_log).values(**_columns(sealed), **copied))
+            self._connection.execute(update(audit_head).values(seq=sealed.seq, hash=sealed.hash))
+            return
+        given = {"seq": sealed.seq, "payload": sealed.payload}
+        kept = self._connection.execute(text("SELECT leaf, hash FROM audit_append(:seq, :payload)"), given).one()
+        if (kept.leaf, kept.hash) != (sealed.leaf, sealed.hash):
+            raise TamperedError(f"the database hashed entry {sealed.seq} otherwise than this program", seq=sealed.seq)
 
     def _carry_out(self, change: Change, seq: int) -> None:
         match change:

@@ -11,6 +11,7 @@ from mlmon_dagster.adapters.database.engine import connected, one_after_another,
 from mlmon_dagster.adapters.database.judgements import DatabaseJudgements
 from mlmon_dagster.adapters.database.ledger import DatabaseLedger
 from mlmon_dagster.adapters.database.metrics import DatabaseMetrics
+from mlmon_dagster.adapters.database.roles import refuse_unguarded
 from mlmon_dagster.adapters.database.schema import REVISION
 from mlmon_dagster.errors import InputError
 
@@ -34,11 +35,11 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, guarded: bool = False) -> Database:
     """The database at a SQLAlchemy URL, migrated to the schema of this version.
 
-    Raises `InputError` for a URL, file or schema that cannot be used (a newer schema says: upgrade),
-    `UnavailableError` when the server cannot be reached.
+    Raises `InputError` for a URL, file or schema that cannot be used (a newer schema says: upgrade), with `guarded`
+    also for one that guards its log too little (see `roles`); `UnavailableError` when the server cannot be reached.
     """
     engine = open_engine(url)
     with connected(engine, writes=False) as connection:
@@ -47,6 +48,8 @@ def open_database(url: str) -> Database:
         with connected(engine, writes=True) as connection:
             migrate(connection)
         DatabaseLedger(engine).rebuild()
+    if guarded:
+        refuse_unguarded(engine)
     return Database(
         engine,
         DatabaseLedger(engine),

@@ -24,7 +24,7 @@ from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.governance.repeats import Repeat
 from mlmon_dagster.governance.roles import Member
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: the schema that this code reads and writes."""
 
 Seq = BigInteger().with_variant(Integer, "sqlite")
