@@ -10,8 +10,9 @@ from mlmon_dagster.cli import _output as output
 from mlmon_dagster.errors import InputError
 
 if TYPE_CHECKING:
-    from mlmon_dagster.serving.prediction_log import Durability, LogOptions
-    from mlmon_dagster.serving.predictor import Served
+    from mlmon_dagster.serving.prediction_log import Durability
+    from mlmon_dagster.serving.served import Served
+    from mlmon_dagster.serving.server import ServerOptions
     from mlmon_dagster.settings import Settings
 
 
@@ -45,6 +46,23 @@ if TYPE_CHECKING:
     show_default=True,
     help="While predictions cannot be logged: refuse them (503), or give them unlogged and say so.",
 )
+@click.option(
+    "--moderate",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Drift score from which it is moderate.",
+)
+@click.option(
+    "--high", default=2.0, show_default=True, type=click.FloatRange(0), help="Drift score above which it is high."
+)
+@click.option(
+    "--sample",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Share of the requests that are logged; every row says it.",
+)
 @output.json_option
 def command(
     name: str | None,
@@ -55,6 +73,9 @@ def command(
     log_dir: Path | None,
     durability: "Durability",
     when_full: Literal["fail_closed", "fail_open"],
+    moderate: float,
+    high: float,
+    sample: float,
     as_json: bool,
 ) -> int:
     """Answer predictions with a model version until interrupted.
@@ -65,6 +86,8 @@ def command(
     """
     if (name is None) == (directory is None):
         raise InputError("give either --model or --model-dir", hint="mlmon serve --model house_prices --version 3")
+    if moderate > high:
+        raise InputError(f"--moderate ({moderate}) is above --high ({high})")
     from mlmon_dagster.settings import read_settings
 
     settings = read_settings()
@@ -73,12 +96,15 @@ def command(
         served = _served(place, settings, name, number)
         logs = log_dir or settings.serving / served.model / "predictions"
         from mlmon_dagster.serving.prediction_log import LogOptions
+        from mlmon_dagster.serving.served import Bands
+        from mlmon_dagster.serving.server import ServerOptions
 
-        return _serve(place, served, LogOptions(logs, durability, when_full), host, port, as_json)
+        log = LogOptions(logs, durability, when_full, sample=sample)
+        return _serve(ServerOptions(place, served, log, host, port, Bands(moderate, high)), as_json)
 
 
 def _served(place: Path, settings: "Settings", name: str | None, number: int | None) -> "Served":
-    from mlmon_dagster.serving.predictor import Served
+    from mlmon_dagster.serving.served import Served
 
     if name is None:
         from mlmon_dagster.adapters.mlflow.manifest import verify
@@ -96,20 +122,17 @@ def _served(place: Path, settings: "Settings", name: str | None, number: int | N
     return Served(version.name, version.number, version.digest)
 
 
-def _serve(place: Path, served: "Served", log: "LogOptions", host: str, port: int, as_json: bool) -> int:
-    from mlmon_dagster.serving.server import ServerOptions, serve
+def _serve(options: "ServerOptions", as_json: bool) -> int:
+    from mlmon_dagster.serving.server import serve
+
+    served, log = options.served, options.log.directory
 
     def ready(address: str) -> None:
         if as_json:
-            output.document(
-                {"address": address, "model": served.model, "version": served.version, "log": str(log.directory)}
-            )
+            output.document({"address": address, "model": served.model, "version": served.version, "log": str(log)})
         else:
             click.echo(f"{served.model} version {served.version} answers at {address}/predict (docs at {address}/docs)")
-            click.echo(f"predictions are logged in {log.directory}; Ctrl-C ends")
+            click.echo(f"predictions are logged in {log}; Ctrl-C ends")
 
-    try:
-        serve(ServerOptions(place, served, log, host, port), ready)
-    except KeyboardInterrupt:
-        return 0
+    serve(options, ready)
     return 0

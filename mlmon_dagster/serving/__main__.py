@@ -12,13 +12,15 @@ def main() -> int:
     """Serves what the options file says; a failure is one sentence on standard error and an exit code."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads for one row cost more than they bring
     from mlmon_dagster.serving.prediction_log import LogOptions
-    from mlmon_dagster.serving.predictor import Served
+    from mlmon_dagster.serving.served import Bands, Served
     from mlmon_dagster.serving.server import ServerOptions, serve
 
     home = Path(sys.argv[1]).parent
     told = json.loads(Path(sys.argv[1]).read_text())
     log = LogOptions(Path(told["log_directory"]), **told.get("log", {}))
-    options = ServerOptions(home / "model", Served(**told["served"]), log, home=home)
+    options = ServerOptions(
+        home / "model", Served(**told["served"]), log, bands=Bands(**told.get("bands", {})), home=home
+    )
     try:
         serve(options, ready=lambda address: print(f"ready at {address}", flush=True))
     except MlmonError as error:

@@ -1,45 +1,43 @@
-"""From the bytes of a request to a JSON value, with limits."""
+"""What kind of body a request has, and JSON read with care: depth, numbers and repeated names."""
 
 import json
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
-
+from mlmon_dagster.serving.messages import JSON, Request
 from mlmon_dagster.serving.problems import ProblemError
 
-BODY_LIMIT_BYTES = 1_000_000
+CSV = b"text/csv"
+ARROW = b"application/vnd.apache.arrow.stream"
 
 
-async def read_json(request: Request) -> Any:
-    """The body as a JSON value. Raises `ProblemError`: 413 over 1 MB, 415 for other types, 400 for other than JSON,
-    422 for NaN and infinity, which JSON does not have.
-    """
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.replace(" ", "").lower().removeprefix("charset=")
-    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8"):
-        raise ProblemError(415, f"expected content type application/json in UTF-8, got {kind.strip() or 'none'}")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+def require_kind(request: Request, *kinds: bytes) -> bytes:
+    """The body's content type, one of `kinds`; `ProblemError` 415 for others, other charsets and compressed bodies."""
+    headers = request.headers
+    found = headers.get(b"content-type", b"")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise ProblemError(415, "compressed bodies are not accepted")
-    return parse_json(await _read(request))
+    if found in kinds:
+        return found
+    kind, _, parameters = found.partition(b";")
+    kind = kind.strip().lower()
+    charset = parameters.replace(b" ", b"").lower().removeprefix(b"charset=").strip(b'"')
+    if kind not in kinds or charset not in (b"", b"utf-8"):
+        expected = " or ".join(one.decode() for one in kinds)
+        got = found.decode("latin-1") or "none"
+        raise ProblemError(415, f"expected content type {expected} in UTF-8, got {got}")
+    return kind
 
 
-async def _read(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > BODY_LIMIT_BYTES:
-        raise _too_large()
-    content = bytearray()
-    try:
-        async for block in request.stream():
-            content += block
-            if len(content) > BODY_LIMIT_BYTES:
-                raise _too_large()
-    except ClientDisconnect:
-        raise ProblemError(400, "the connection ended before the body did") from None
-    return bytes(content)
+def read_json(request: Request) -> Any:
+    """The body of a JSON request as a value."""
+    require_kind(request, JSON)
+    return parse_json(request.body)
 
 
 def parse_json(content: bytes) -> Any:
-    """The JSON value of UTF-8 bytes; `ProblemError` 400, or 422 for NaN, infinity and a key that comes twice."""
+    """The JSON value of UTF-8 bytes; `ProblemError` 400, or 422 for nothing, NaN, infinity and names that repeat."""
+    if not content:
+        raise ProblemError(422, "the body is empty; expected JSON with the model's features")
     try:
         return json.loads(content.decode(), parse_constant=_constant, object_pairs_hook=_unique)
     except UnicodeDecodeError:
@@ -65,7 +63,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ProblemError(422, f"the body names {', '.join(twice)} more than once")
     return found
-
-
-def _too_large() -> ProblemError:
-    return ProblemError(413, f"the body is larger than {BODY_LIMIT_BYTES} bytes; send fewer records at a time")

@@ -32,6 +32,8 @@ DURABILITY = {
 
 FLOOR_BYTES = 1 << 30
 FLOOR_SHARE = 0.1
+INLINE_SECONDS = 0.0005
+"""A commit that usually takes less is made on the event loop."""
 IDLE_SECONDS = 0.5
 """How often an idle log looks at its segment's age and at the free space."""
 SYNC_SECONDS = 0.2
@@ -63,6 +65,8 @@ class LogOptions:
     """Payloads that may wait for the disk; more are refused."""
     segment_bytes: int = SEGMENT_BYTES
     segment_seconds: float = SEGMENT_SECONDS
+    sample: float = 1.0
+    """Share of the requests that are logged, by a checksum of their id; every segment says it."""
 
 
 @dataclass
@@ -70,10 +74,16 @@ class Group:
     """Payloads that are committed together."""
 
     payloads: list[bytes] = field(default_factory=list)
-    done: threading.Event = field(default_factory=threading.Event)
-    future: "asyncio.Future[Group] | None" = None
+    done: threading.Event | None = None
+    """For those who wait in threads."""
+    settled: list["Settled"] = field(default_factory=list)
+    """Called on the event loop when the group is on the disk, or refused."""
+    loop: asyncio.AbstractEventLoop | None = None
     logged: bool = False
     error: LogRefusedError | None = None
+
+
+Settled = Callable[[Group], object]
 
 
 @dataclass
@@ -90,7 +100,11 @@ class LogCounts:
 
 
 class PredictionLog:
-    """The log of one process: `append` from any thread or `put` from the event loop, one thread that commits."""
+    """The log of one process: `append` from any thread, or `put` from the event loop.
+
+    Groups are committed by a thread of the log's own, or, where the disk is quick (and in the class `process`), by the
+    event loop itself at the end of a turn: handing a group to a thread and back costs more than such a commit.
+    """
 
     def __init__(
         self,
@@ -115,10 +129,14 @@ class PredictionLog:
             segment_seconds=options.segment_seconds,
         )
         self._ready = threading.Condition()
+        self._writing = threading.Lock()
+        """Held while the writer is used."""
         self._group = Group()
         self._pending = 0
-        self._closed = False
+        self._busy = self._closed = False
         self._defers = options.durability == "process"
+        self._usual_seconds = 0.0 if self._defers else 1.0
+        """What a commit takes, as a moving average; the first ones are left to the thread."""
         self._look()
         self._thread = threading.Thread(target=self._run, daemon=True, name="prediction-log")
         self._thread.start()
@@ -142,6 +160,7 @@ class PredictionLog:
             "when_full": options.when_full,
             "failing": self.failing,
             "waiting": self._pending,
+            "sample": options.sample,
         }
 
     def unshipped(self) -> list[tuple[float, int]]:
@@ -161,33 +180,36 @@ class PredictionLog:
 
     def append(self, payload: bytes) -> bool:
         """Waits until the payload is kept: whether it was logged. `LogRefusedError` when it must not be answered."""
-        group = self._join(payload, None)
-        group.done.wait()
+        with self._ready:
+            group = self._join(payload, notify=True)
+            done = group.done = group.done or threading.Event()
+        done.wait()
         if group.error:
             raise group.error
         return group.logged
 
-    def put(self, payload: bytes, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Group]":
-        """The same for an event loop: one future for all payloads of a group. `LogRefusedError` at once when full."""
-        future = self._join(payload, loop).future
-        assert future is not None  # noqa: S101 - made by `_join`
-        return future
-
-    def _join(self, payload: bytes, loop: asyncio.AbstractEventLoop | None) -> Group:
+    def put(self, payload: bytes, loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
+        """The same for an event loop: `settled` is called there. `LogRefusedError` at once when too many wait."""
         with self._ready:
-            if self._closed:
-                raise LogRefusedError("the prediction log is closed")
-            if self._pending >= self.options.queue_rows:
-                self.counts.refused_full_queue += 1
-                raise LogRefusedError(f"{self._pending} predictions wait for the disk")
-            group = self._group
-            if loop is not None and group.future is None:
-                group.future = loop.create_future()
-            group.payloads.append(payload)
-            self._pending += 1
-            if len(group.payloads) == 1:
-                self._ready.notify()
-            return group
+            inline = not self._busy and self._usual_seconds < INLINE_SECONDS and self.options.durability != "shared"
+            group = self._join(payload, notify=not inline)
+            if inline and group.loop is None:
+                loop.call_soon(self._commit_here)
+            group.loop = loop
+            group.settled.append(settled)
+
+    def _join(self, payload: bytes, *, notify: bool) -> Group:
+        if self._closed:
+            raise LogRefusedError("the prediction log is closed")
+        if self._pending >= self.options.queue_rows:
+            self.counts.refused_full_queue += 1
+            raise LogRefusedError(f"{self._pending} predictions wait for the disk")
+        group = self._group
+        group.payloads.append(payload)
+        self._pending += 1
+        if notify and len(group.payloads) == 1:
+            self._ready.notify()
+        return group
 
     def close(self) -> None:
         """Commits what waits, ends the segment; later payloads are refused."""
@@ -205,28 +227,44 @@ class PredictionLog:
     def _run(self) -> None:
         while True:
             with self._ready:
+                self._busy = False
                 if not self._group.payloads and not self._closed:
                     self._ready.wait(SYNC_SECONDS if self._defers else IDLE_SECONDS)
-                group, self._group = self._group, Group()
-                closed = self._closed
+                group, closed = self._take(), self._closed
+                self._busy = bool(group.payloads)
             if group.payloads:
                 self._commit(group)
+                if group.loop is not None:
+                    _settle(group.loop, group)
+            elif closed:
+                return
             else:
                 self._idle()
-            if closed and not self._group.payloads:
-                return
+
+    def _take(self) -> Group:
+        group, self._group = self._group, Group()
+        return group
+
+    def _commit_here(self) -> None:
+        """On the event loop; a group that the thread has taken meanwhile is settled by it."""
+        with self._ready:
+            group = self._take()
+        if group.payloads:
+            self._commit(group)
+            for settled in group.settled:
+                settled(group)
 
     def _commit(self, group: Group) -> None:
-        group.logged = self._kept(group)
+        with self._writing:
+            group.logged = self._kept(group)
         if not group.logged and self.options.when_full == "fail_open":
             self.counts.unlogged += len(group.payloads)
         elif not group.logged:
             group.error = LogRefusedError(f"the prediction log cannot be written ({self.failing})")
         with self._ready:
             self._pending -= len(group.payloads)
-        group.done.set()
-        if group.future is not None:
-            _settle(group.future, group)
+        if group.done is not None:
+            group.done.set()
 
     def _kept(self, group: Group) -> bool:
         if self.failing is not None:
@@ -239,22 +277,24 @@ class PredictionLog:
         except OSError as error:
             self._failed(error)
             return False
-        self.counts.commit_seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        self.counts.commit_seconds = seconds
+        self._usual_seconds += (seconds - self._usual_seconds) / 8
         self.counts.commits += 1
         self.counts.payloads += len(group.payloads)
-        if time.monotonic() - self._looked > SYNC_SECONDS:
-            self._flush()
+        if time.monotonic() - self._looked > SYNC_SECONDS and not self._defers:
             self._look()
         return True
 
     def _idle(self) -> None:
-        self._flush()
-        try:
-            if self._writer.due(self._clock()):
-                self._writer.close()
-        except OSError as error:
-            self._failed(error)
-        self._look()
+        with self._writing:
+            self._flush()
+            try:
+                if self._writer.due(self._clock()):
+                    self._writer.close()
+            except OSError as error:
+                self._failed(error)
+            self._look()
 
     def _flush(self) -> None:
         try:
@@ -285,12 +325,12 @@ class PredictionLog:
         self.counts.failures += 1
 
 
-def _settle(future: "asyncio.Future[Group]", group: Group) -> None:
+def _settle(loop: asyncio.AbstractEventLoop, group: Group) -> None:
     def settle() -> None:
-        if not future.done():
-            future.set_result(group)
+        for settled in group.settled:
+            settled(group)
 
     try:
-        future.get_loop().call_soon_threadsafe(settle)
+        loop.call_soon_threadsafe(settle)
     except RuntimeError:
         return  # the loop has ended, and nobody waits any more

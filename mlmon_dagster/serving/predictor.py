@@ -1,116 +1,399 @@
-"""From records to predictions, each with its drift score and its line in the prediction log."""
+"""From records to answers, each with its drift score and its row in the prediction log."""
 
+import asyncio
+import logging
 import math
 import time
-import uuid
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from mlmon_dagster.adapters.mlflow.model_directory import LoadedModel
-from mlmon_dagster.adapters.mlflow.signature import ModelInput
-from mlmon_dagster.adapters.prediction_log.rows import Row, SegmentHeader, encode_rows
-from mlmon_dagster.drift.zscore import Baseline, RecordScore, record_score
+from mlmon_dagster.adapters.prediction_log.rows import encode_block, encode_rows
+from mlmon_dagster.drift.scorer import Calibration, RecordScorer
 from mlmon_dagster.errors import DataError
-from mlmon_dagster.serving.prediction_log import LogRefusedError, PredictionLog
+from mlmon_dagster.serving.decoding import EXACT
+from mlmon_dagster.serving.messages import Answer, Reply, Request
+from mlmon_dagster.serving.metrics import ServerMetrics
+from mlmon_dagster.serving.microbatch import MicroBatcher
+from mlmon_dagster.serving.prediction_log import Group, LogRefusedError, PredictionLog
 from mlmon_dagster.serving.problems import ProblemError
-from mlmon_dagster.serving.records import Record
+from mlmon_dagster.serving.served import Bands, Served
+from mlmon_dagster.serving.stream import ScoreStream
+
+INLINE_SECONDS = 0.003
+"""A batch that takes longer is computed in a thread, so that single requests go on."""
+
+NAN = float("nan")
+
+_encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True)
-class Served:
-    """What a server serves, as it says in every answer and every line of its log."""
+class Prediction(msgspec.Struct):
+    """The answer to one record (requirement 6.5)."""
 
-    model: str
-    version: int
-    digest: str
-    pipeline: str | None = None
-    environment: str | None = None
-    deployment: str | None = None
+    id: str
+    prediction: Any
+    drift_score: float
+    drift_max: float
+    p_value: float | None
+    band: str
+    drift: dict[str, float]
+    timestamp: str
+    features_received: Any
+    model_version: int
 
-    def header(self, inputs: Sequence[ModelInput], durability: str) -> SegmentHeader:
-        """What all rows of this server's log have in common."""
-        kinds = tuple((column.name, column.kind) for column in inputs)
-        return SegmentHeader(
-            self.model,
-            self.version,
-            self.digest,
-            self.pipeline,
-            self.environment,
-            self.deployment,
-            durability,
-            kinds,
+
+class Scored(msgspec.Struct, gc=False):
+    """What is known of one record once it is predicted and scored."""
+
+    id: str
+    moment: int
+    """Nanoseconds since 1970."""
+    values: Sequence[Any]
+    prediction: Any
+    scores: Sequence[float]
+    mean: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBatch:
+    """What is known of many records; arrays of one length."""
+
+    id: str
+    moment: int
+    predictions: np.ndarray
+    scores: np.ndarray
+    """(rows, features)"""
+    means: np.ndarray
+    largest: np.ndarray
+
+
+Render = Callable[[Scored], bytes]
+
+
+class Predictor:
+    """A model, the reference it is scored against, and the log that keeps what it said.
+
+    All methods are called on one event loop; only whole batches, and models that are not compiled, compute in threads.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        scorer: RecordScorer,
+        calibration: Calibration | None,
+        served: Served,
+        log: PredictionLog,
+        *,
+        bands: Bands | None = None,
+        metrics: ServerMetrics | None = None,
+    ) -> None:
+        self.model, self.scorer, self.calibration, self.served, self.log = model, scorer, calibration, served, log
+        self.bands = bands or Bands()
+        self.metrics = metrics or ServerMetrics()
+        self.stream = ScoreStream(calibration)
+        self.names = [column.name for column in model.inputs]
+        self.scored_names = [self.names[place] for place in scorer.scored]
+        self._compiled = model.rows if model.form.compiled else None
+        self._nullable = any(column.nullable for column in model.inputs)
+        self._scales = _plain_scales(scorer)
+        self._prefix, self._count = log.boot[:8], 0
+        self._second, self._second_text = -1, ""
+        self.batcher = MicroBatcher(self._compute)
+        self.inline_rows = self._calibrate()
+
+    def new_id(self) -> str:
+        """An id for a request that brought none: unique to this process."""
+        self._count += 1
+        return f"{self._prefix}-{self._count:08x}"
+
+    def predict(self, request: Request, reply: Reply, id_: str, values: Sequence[Any], render: Render) -> None:
+        """Predicts one record, whose values are in the model's order, `None` where one is missing.
+
+        `reply` gets what `render` makes of it once it is in the log, or a problem.
+        """
+
+        def done(prediction: Any, error: Exception | None) -> None:
+            try:
+                if error is not None:
+                    raise _refusal(error)
+                within_deadline(request)
+                self._conclude(reply, self._scored(id_, values, prediction), render)
+            except ProblemError as problem:
+                reply(problem.answer)
+            except Exception:  # a request ends here
+                reply(failed(request))
+
+        if self._compiled is None:
+            self.batcher.add(values, done)
+            return
+        try:
+            prediction = self._row(values)
+        except Exception as error:  # told in `done`, as those from the thread are
+            done(None, error)
+        else:
+            done(prediction, None)
+
+    async def predict_rows(self, request: Request, id_: str, matrix: np.ndarray) -> tuple[ScoredBatch, bool]:
+        """Predicts float64 rows (n, inputs), NaN where a value is missing; whether they were logged."""
+        if self.model.rows is None:
+            found, logged = await self.predict_records(request, id_, matrix.tolist())
+            return batch_of(found), logged
+        if len(matrix) <= self.inline_rows:
+            batch = self._scored_rows(id_, matrix)
+        else:
+            batch = await asyncio.get_running_loop().run_in_executor(None, self._scored_rows, id_, matrix)
+        within_deadline(request)
+        self._observe_all(batch.means)
+        if batch.predictions.dtype.kind in "fiu":
+            block = encode_block(
+                id_,
+                batch.moment,
+                batch.predictions.dtype.kind in "iu",
+                batch.predictions,
+                np.stack([batch.means, batch.largest], axis=1),
+                matrix,
+            )
+            return batch, await self._kept(block, id_)
+        rows = zip(
+            matrix.tolist(), batch.predictions.tolist(), batch.means.tolist(), batch.largest.tolist(), strict=True
+        )
+        logged = await self._kept(
+            encode_rows(
+                [(f"{id_}-{n}", batch.moment, values, y, mean, top) for n, (values, y, mean, top) in enumerate(rows)]
+            ),
+            id_,
+        )
+        return batch, logged
+
+    async def predict_records(
+        self, request: Request, id_: str, records: Sequence[Sequence[Any]]
+    ) -> tuple[list[Scored], bool]:
+        """Predicts records with values of any kind; whether they were logged."""
+        loop = asyncio.get_running_loop()
+        try:
+            predictions = await loop.run_in_executor(None, self._compute, records)
+        except Exception as error:
+            raise _refusal(error) from error
+        within_deadline(request)
+        found = [
+            self._scored(f"{id_}-{n}", values, prediction)
+            for n, (values, prediction) in enumerate(zip(records, predictions, strict=True))
+        ]
+        return found, await self._kept(encode_rows([_row(one) for one in found]), id_)
+
+    def answer(self, scored: Scored, received: Any) -> Prediction:
+        """What `/predict` says of a record."""
+        scores = [scored.scores[place] for place in self.scorer.scored]
+        return Prediction(
+            scored.id,
+            scored.prediction,
+            scored.mean,
+            scored.largest,
+            self.p_value(scored.mean, scored.largest),
+            self.bands.band(scored.mean),
+            dict(zip(self.scored_names, scores, strict=True)),
+            self.time_text(scored.moment),
+            received,
+            self.served.version,
         )
 
+    def p_value(self, mean: float, largest: float) -> float | None:
+        """The share of the reference's records that are at least as unusual; `None` for versions not calibrated."""
+        return self.calibration.p_value(mean, largest) if self.calibration else None
 
-@dataclass(frozen=True)
-class Predictor:
-    """A model, the reference it is scored against, and the log that keeps what it said."""
+    def time_text(self, moment: int) -> str:
+        """The moment in UTC with milliseconds."""
+        second, rest = divmod(moment, 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._second_text = datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self._second_text}{rest // 1_000_000:03d}Z"
 
-    model: LoadedModel
-    baseline: Baseline
-    served: Served
-    log: PredictionLog
+    def close(self) -> None:
+        """Ends the threads and the log."""
+        self.batcher.close()
+        self.log.close()
 
-    def predict(self, records: Sequence[Record]) -> list[dict[str, Any]]:
-        """One answer for each record, after all are in the log.
+    def _row(self, values: Sequence[Any]) -> Any:
+        assert self._compiled is not None  # noqa: S101 - asked by `predict`
+        present = values
+        if self._nullable:
+            present = [value for value in values if value is not None]
+            values = [NAN if value is None else value for value in values]
+        if present and (max(present) > EXACT or min(present) < -EXACT):
+            return self._compiled.rows(np.array([values], np.float64))[0].item()
+        return self._compiled.row(values)
 
-        Raises `ProblemError` 500 when the model gives something that is no prediction, 503 when the log cannot be kept.
-        """
-        moment = time.time_ns()
-        now = datetime.fromtimestamp(moment / 1e9, timezone.utc)
-        answers = [
-            self._answer(record, prediction, now)
-            for record, prediction in zip(records, self._predictions(records), strict=True)
-        ]
-        try:
-            logged = self.log.append(encode_rows([self._row(answer, moment) for answer in answers]))
-        except LogRefusedError as error:
-            raise ProblemError(503, error.reason) from error
-        if not logged:
-            answers = [{**answer, "logged": False} for answer in answers]
-        return answers
-
-    def _predictions(self, records: Sequence[Record]) -> list[Any]:
+    def _compute(self, records: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        if self.model.rows is not None:
+            found: list[Any] = self.model.rows.rows(np.array(records, dtype=np.float64)).tolist()
+            return found
         import pandas as pd
 
-        frame = pd.DataFrame(records, columns=[column.name for column in self.model.inputs])
-        try:
-            predictions: list[Any] = self.model.predict(frame).tolist()
-        except (ValueError, TypeError) as error:
-            raise ProblemError(422, f"the model cannot take these features: {_sentence(error)}") from error
-        if any(value is None or (isinstance(value, float) and not math.isfinite(value)) for value in predictions):
-            raise ProblemError(500, "the model gave a prediction that is not a finite number")
+        predictions: list[Any] = self.model.predict(pd.DataFrame(list(records), columns=self.names)).tolist()
         return predictions
 
-    def _answer(self, record: Record, prediction: Any, now: datetime) -> dict[str, Any]:
-        score = self._score(record)
-        return {
-            "id": uuid.uuid4().hex,
-            "prediction": prediction,
-            "drift_score": score.mean,
-            "drift_max": score.largest,
-            "band": score.band,
-            "drift": dict(score.features),
-            "timestamp": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "features_received": record,
-            "model_version": self.served.version,
-        }
-
-    def _score(self, record: Record) -> RecordScore:
-        try:
-            score = record_score(self.baseline, record)
-        except DataError as error:
-            raise ProblemError(422, error.message) from error
-        if not math.isfinite(score.mean):
+    def _scored(self, id_: str, values: Sequence[Any], prediction: Any) -> Scored:
+        if (isinstance(prediction, float) and not math.isfinite(prediction)) or prediction is None:
+            raise ProblemError(500, "the model gave a prediction that is not a finite number")
+        scales = self._scales
+        mean = NAN
+        if scales is not None:
+            scores, total, largest = [], 0.0, 0.0
+            try:
+                for value, (center, scale) in zip(values, scales, strict=True):
+                    score = abs(value - center) * scale
+                    scores.append(score)
+                    total += score
+                    if score > largest:
+                        largest = score
+                mean = total / len(scales)
+            except TypeError:  # a value is missing
+                mean = NAN
+        if mean != mean:
+            scores, mean, largest = self.scorer.row(values)
+        if not largest < math.inf:
             raise ProblemError(422, "a feature lies too far from the reference for a score")
-        return score
+        self.stream.observe(mean)
+        self.metrics.prediction(mean, self.bands.band(mean))
+        return Scored(id_, time.time_ns(), values, prediction, scores, mean, largest)
 
-    def _row(self, answer: Mapping[str, Any], moment: int) -> Row:
-        features = list(answer["features_received"].values())
-        return answer["id"], moment, features, answer["prediction"], answer["drift_score"], answer["drift_max"]
+    def _scored_rows(self, id_: str, matrix: np.ndarray) -> ScoredBatch:
+        assert self.model.rows is not None  # noqa: S101 - asked by `predict_rows`
+        try:
+            predictions = self.model.rows.rows(matrix)
+        except Exception as error:
+            raise _refusal(error) from error
+        if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
+            raise ProblemError(500, "the model gave a prediction that is not a finite number")
+        scores, means, largest = self.scorer.rows(matrix)
+        if not np.isfinite(largest).all():
+            raise ProblemError(422, "a feature lies too far from the reference for a score")
+        return ScoredBatch(id_, time.time_ns(), predictions, scores, means, largest)
+
+    def _observe_all(self, means: np.ndarray) -> None:
+        self.stream.observe_all(means.tolist())
+        self.metrics.predictions_of(means, self.bands)
+
+    def _conclude(self, reply: Reply, scored: Scored, render: Render) -> None:
+        body = render(scored)
+        if not self._sampled(scored.id):
+            reply(Answer(body, headers=((b"x-request-id", scored.id.encode()),)))
+            return
+        headers = ((b"x-request-id", scored.id.encode()),)
+
+        def settled(group: Group) -> None:
+            if group.error is not None:
+                reply(ProblemError(503, group.error.reason).answer)
+            else:
+                reply(Answer(body if group.logged else unlogged(body), headers=headers))
+
+        try:
+            self.log.put(encode_rows([_row(scored)]), asyncio.get_running_loop(), settled)
+        except LogRefusedError as error:
+            raise ProblemError(503, error.reason) from error
+
+    async def _kept(self, payload: bytes, id_: str) -> bool:
+        if not self._sampled(id_):
+            return True
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Group] = loop.create_future()
+
+        def settled(group: Group) -> None:
+            if not future.done():
+                future.set_result(group)
+
+        try:
+            self.log.put(payload, loop, settled)
+        except LogRefusedError as error:
+            raise ProblemError(503, error.reason) from error
+        group = await future
+        if group.error is not None:
+            raise ProblemError(503, group.error.reason)
+        return group.logged
+
+    def _sampled(self, id_: str) -> bool:
+        share = self.log.options.sample
+        return share >= 1.0 or zlib.crc32(id_.encode()) < share * 2**32
+
+    def _calibrate(self) -> int:
+        """Rows up to which a batch is computed on the event loop: measured with 1 and 256 rows at the start."""
+        if self.model.rows is None:
+            return 0
+        row = np.array([[one.mean for one in self.scorer.features]])
+        many = np.repeat(row, 256, axis=0)
+        try:
+            for matrix in (row, many):
+                self.model.rows.rows(matrix)
+            began = time.perf_counter()
+            self.model.rows.rows(row)
+            first = time.perf_counter()
+            self.model.rows.rows(many)
+            second = time.perf_counter()
+        except Exception:  # a model that refuses its own means is asked in a thread
+            return 0
+        each = max((second - first - (first - began)) / 255, 1e-9)
+        return int(max(1, min(1_000_000, (INLINE_SECONDS - (first - began)) / each)))
 
 
-def _sentence(error: Exception) -> str:
-    return str(error).split("\n")[0]
+def _plain_scales(scorer: RecordScorer) -> "list[tuple[float, float]] | None":
+    """(mean, 1 / deviation) of every feature, where all are numbers that vary: the usual case, and the quickest."""
+    features = scorer.features
+    if all(one.kind == "number" and one.scale > 0 for one in features):
+        return [(one.mean, one.scale) for one in features]
+    return None
+
+
+def _row(scored: Scored) -> tuple[str, int, Sequence[Any], Any, float, float]:
+    return scored.id, scored.moment, scored.values, scored.prediction, scored.mean, scored.largest
+
+
+def batch_of(found: Sequence[Scored]) -> ScoredBatch:
+    """Records of one request as arrays."""
+    return ScoredBatch(
+        found[0].id.rpartition("-")[0],
+        found[0].moment,
+        np.array([one.prediction for one in found]),
+        np.array([one.scores for one in found]),
+        np.array([one.mean for one in found]),
+        np.array([one.largest for one in found]),
+    )
+
+
+def unlogged(body: bytes) -> bytes:
+    """A JSON object that says of itself that its prediction is not in the log."""
+    return body[:-1] + b',"logged":false}'
+
+
+def within_deadline(request: Request) -> None:
+    """Raises `ProblemError` 504 when the client's `X-Deadline-Ms` has passed; nothing is logged then."""
+    told = request.headers.get(b"x-deadline-ms")
+    if told is None:
+        return
+    if not told.isdigit() or len(told) > 9:
+        raise ProblemError(400, "x-deadline-ms is a whole number of milliseconds")
+    if request.seconds * 1000 > int(told):
+        raise ProblemError(504, f"the answer took longer than the {int(told)} ms that the client waits")
+
+
+def failed(request: Request) -> Answer:
+    """A plain 500 for what nobody expected; the log says what it was."""
+    logging.getLogger("mlmon.serving").exception("%s failed", request.path)
+    return ProblemError(500, "the server failed; its log says why").answer
+
+
+def _refusal(error: Exception) -> Exception:
+    """What a client is told when the model does not take its values."""
+    if isinstance(error, DataError):
+        return ProblemError(422, error.message)
+    if isinstance(error, ValueError | TypeError):
+        return ProblemError(422, f"the model cannot take these features: {str(error).splitlines()[0]}")
+    return error

@@ -1,21 +1,29 @@
 """Refused requests: what a client did wrong, as `application/problem+json`."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi.responses import JSONResponse
+from mlmon_dagster.serving.messages import PROBLEM, Answer
 
 TITLES = {
-    400: "The body is not JSON",
-    405: "Method not allowed",
+    400: "The request cannot be read",
     404: "Not found",
-    411: "Length required",
+    405: "Method not allowed",
+    408: "The request came too slowly",
+    409: "The request id was used for another request",
     413: "The body is too large",
-    415: "The body is not application/json",
+    414: "The address is too long",
+    415: "The body has another type than is accepted",
     422: "The features do not fit the model",
+    431: "The headers are too large",
     500: "The server failed",
     503: "The server cannot answer now",
+    504: "The deadline has passed",
 }
+
+RETRY_SECONDS = 1
+"""What a client is told to wait when the server cannot answer now."""
 
 
 class ProblemError(Exception):
@@ -27,10 +35,10 @@ class ProblemError(Exception):
         self.detail = detail
         self.facts = dict(facts or {})
 
-
-def problem_response(problem: ProblemError) -> JSONResponse:
-    """The problem as RFC 9457 has it."""
-    body = {"type": "about:blank", "title": TITLES.get(problem.status, "Refused"), "status": problem.status}
-    return JSONResponse(
-        {**body, "detail": problem.detail, **problem.facts}, problem.status, media_type="application/problem+json"
-    )
+    @property
+    def answer(self) -> Answer:
+        """The problem as RFC 9457 has it."""
+        body = {"type": "about:blank", "title": TITLES.get(self.status, "Refused"), "status": self.status}
+        content = json.dumps({**body, "detail": self.detail, **self.facts}, ensure_ascii=True).encode()
+        headers = ((b"retry-after", b"%d" % RETRY_SECONDS),) if self.status == 503 else ()
+        return Answer(content, self.status, PROBLEM, headers)

@@ -15,6 +15,10 @@ LARGEST_INTEGER = 2**53
 """Beyond it a float64, which models compute with, no longer holds every integer."""
 
 
+FIRST_YEAR, LAST_YEAR = 1677, 2262
+"""The years in which nanoseconds since 1970, which models get, end."""
+
+
 def read_record(raw: Any, inputs: Sequence[ModelInput], place: str = "") -> Record:
     """One record in the model's column order. `ProblemError` 422 names unknown, missing and misfitting features.
 
@@ -26,9 +30,7 @@ def read_record(raw: Any, inputs: Sequence[ModelInput], place: str = "") -> Reco
     unknown = [name for name in raw if name not in names]
     missing = [column.name for column in inputs if column.name not in raw and not column.nullable]
     if unknown or missing:
-        raise ProblemError(
-            422, place + _names_sentence(unknown, missing, names), {"unknown": unknown, "missing": missing}
-        )
+        raise names_problem(place, unknown, missing, names)
     wrong = {column.name: fault for column in inputs if (fault := _fault(raw.get(column.name), column))}
     if wrong:
         raise ProblemError(422, place + "; ".join(f"{name} {fault}" for name, fault in wrong.items()), {"wrong": wrong})
@@ -122,7 +124,15 @@ def _timestamp_fault(value: Any) -> str | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         return "expects a moment with its offset, such as 2026-01-31T08:00:00Z"
+    if not FIRST_YEAR < moment.year < LAST_YEAR:
+        return f"lies in the year {moment.year}; years from {FIRST_YEAR + 1} to {LAST_YEAR - 1} can be computed with"
     return None
+
+
+def names_problem(place: str, unknown: Sequence[str], missing: Sequence[str], names: Sequence[str]) -> ProblemError:
+    """What is said of names that the model does not have, or that it has and were not given."""
+    facts = {"unknown": list(unknown), "missing": list(missing)}
+    return ProblemError(422, place + _names_sentence(unknown, missing, names), facts)
 
 
 def _names_sentence(unknown: Sequence[str], missing: Sequence[str], names: Sequence[str]) -> str:

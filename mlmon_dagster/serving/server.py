@@ -1,25 +1,24 @@
 """One server process: loads a verified model directory, listens, and ends gracefully."""
 
 import asyncio
-import fcntl
 import json
 import os
+import signal
 import socket
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mlmon_dagster.errors import BlockedError, InputError
+from mlmon_dagster.errors import InputError
 from mlmon_dagster.serving.prediction_log import LogOptions
-from mlmon_dagster.serving.predictor import Predictor, Served
+from mlmon_dagster.serving.served import Bands, Served
+
+if TYPE_CHECKING:
+    from mlmon_dagster.serving.application import Application
 
 SHUTDOWN_SECONDS = 10
 """How long requests that are being answered may take when the server is asked to end."""
-
-
-LOCK_SECONDS = 1
-"""Longer than anybody who only looks whether a server runs holds its lock."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +31,31 @@ class ServerOptions:
     log: LogOptions
     host: str = "127.0.0.1"
     port: int = 0
+    bands: Bands = field(default_factory=Bands)
     home: Path | None = None
     """Where a local target keeps this server's state; `None` for a server that a person has started."""
 
 
-def load_predictor(options: ServerOptions) -> Predictor:
-    """The predictor for a verified model directory.
+def load_application(options: ServerOptions) -> "Application":
+    """The application for a verified model directory.
 
     Raises `DataError` when a file was changed or the profile does not fit the model: a record is never scored 0
     for want of a reference.
     """
     from mlmon_dagster.adapters.mlflow.model_directory import PROFILE, load_model
+    from mlmon_dagster.adapters.mlflow.scores import read_scores
+    from mlmon_dagster.serving.application import Application
     from mlmon_dagster.serving.prediction_log import PredictionLog
-    from mlmon_dagster.serving.scoring import read_baseline
+    from mlmon_dagster.serving.predictor import Predictor
+    from mlmon_dagster.serving.scoring import read_scorer
 
     model = load_model(options.directory, options.served.digest)
-    baseline = read_baseline(options.directory / PROFILE, model.inputs)
-    header = options.served.header(model.inputs, options.log.durability)
-    return Predictor(model, baseline, options.served, PredictionLog(options.log, header))
+    scorer = read_scorer(options.directory / PROFILE, model.inputs)
+    header = options.served.header(model.inputs, options.log.durability, options.log.sample)
+    log = PredictionLog(options.log, header)
+    calibration = read_scores(options.directory)
+    predictor = Predictor(model, scorer, calibration, options.served, log, bands=options.bands)
+    return Application(predictor, _example(options.directory))
 
 
 def serve(options: ServerOptions, ready: Callable[[str], None]) -> None:
@@ -57,49 +63,72 @@ def serve(options: ServerOptions, ready: Callable[[str], None]) -> None:
 
     Raises `InputError` when the address cannot be had, `BlockedError` when another process serves this deployment.
     """
-    lock = _lock(options.home) if options.home else None
+    from mlmon_dagster.adapters.targets._process import hold
+
+    lock = hold(options.home) if options.home else None
     listener = _listen(options.host, options.port)
-    predictor = load_predictor(options)
-    asyncio.run(_serve(predictor, options, listener, ready))
-    predictor.log.close()
+    application = load_application(options)
+    _run(_serve(application, options, listener, ready))
+    application.predictor.close()
     if lock is not None:
         os.close(lock)
 
 
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """On uvloop, twice as quick, where it is installed (it is not made for every platform)."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.install()
+        asyncio.run(work)
+
+
 async def _serve(
-    predictor: Predictor, options: ServerOptions, listener: socket.socket, ready: Callable[[str], None]
+    application: "Application", options: ServerOptions, listener: socket.socket, ready: Callable[[str], None]
 ) -> None:
-    import uvicorn
-
     from mlmon_dagster.adapters.targets._control import control_path
-    from mlmon_dagster.serving.app import ServerState, create_app
-    from mlmon_dagster.serving.handover import Handover
+    from mlmon_dagster.adapters.targets._process import published
+    from mlmon_dagster.serving.connections import DRAIN_SECONDS, Connections
+    from mlmon_dagster.serving.control import open_line
 
-    state = ServerState()
-    config = uvicorn.Config(
-        create_app(predictor, state),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
+    loop, ending = asyncio.get_running_loop(), asyncio.Event()
+    patience = [DRAIN_SECONDS]
+
+    def interrupted() -> None:
+        patience[0] = 0.0
+        ending.set()
+
+    loop.add_signal_handler(signal.SIGTERM, ending.set)
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    connections = Connections(application)
+    await connections.accept(listener)
+    looking = asyncio.create_task(_look(application))
     address = f"http://{options.host}:{listener.getsockname()[1]}"
     if options.home is not None:
-        Handover(server, state).open(control_path(options.home))
-        write_state(options.home / "server.json", {"pid": os.getpid(), "address": address})
+        await open_line(control_path(options.home), ending.set)
+        published(options.home, {"pid": os.getpid(), "address": address})
     ready(address)
-    await serving
+    await ending.wait()
+    application.draining = True
+    await connections.drain(patience[0], SHUTDOWN_SECONDS)
+    looking.cancel()
 
 
-def write_state(file: Path, state: object) -> None:
-    """Writes a small JSON file at once: readers see the one before or this one."""
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(json.dumps(state))
-    part.replace(file)
+async def _look(application: "Application") -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        application.look()
+
+
+def _example(directory: Path) -> dict[str, Any] | None:
+    """The first record of the input example, if it can be read."""
+    try:
+        split = json.loads((directory / "input_example.json").read_bytes())
+        return dict(zip(split["columns"], split["data"][0], strict=True))
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return None
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -113,21 +142,3 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InputError(f"{host}:{port} cannot be listened on: {error.strerror}", hint=hint) from error
     listener.listen(2048)
     return listener
-
-
-def _lock(home: Path) -> int:
-    """Held as long as the process lives, whatever ends it: who can take it knows that the server is gone."""
-    file = os.open(home / "running", os.O_RDWR | os.O_CREAT, 0o600)
-    end = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() > end:
-                os.close(file)
-                raise BlockedError(f"another process serves {home}") from None
-            time.sleep(0.02)
-    os.ftruncate(file, 0)
-    os.write(file, str(os.getpid()).encode())
-    return file

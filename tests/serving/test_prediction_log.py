@@ -88,18 +88,31 @@ def test_payloads_that_come_together_are_committed_together(open_log, tmp_path):
     assert (len(_ids(tmp_path)), log.counts.commits, disk.syncs) == (21, 2, 2)
 
 
-def test_one_future_answers_a_whole_group_of_an_event_loop(open_log, tmp_path):
-    log = open_log()
+@pytest.mark.parametrize(
+    ("durability", "quick"), [("local", False), ("local", True), ("process", True), ("shared", True)]
+)
+def test_payloads_of_one_turn_of_an_event_loop_are_settled_together(open_log, tmp_path, durability, quick):
+    log = open_log(durability=durability)
+    log._usual_seconds = 0.0 if quick else 1.0  # by the loop itself, or by the thread
 
-    async def ask():
-        loop = asyncio.get_running_loop()
-        futures = [log.put(_payload(number), loop) for number in range(100)]
-        return [group.logged for group in [await future for future in futures]], len({id(one) for one in futures})
+    async def ask(numbers):
+        loop, settled, ended = asyncio.get_running_loop(), [], asyncio.Event()
 
-    logged, groups = asyncio.run(ask())
-    assert logged == [True] * 100
-    assert groups < 100
-    assert len(_ids(tmp_path)) == 100
+        def done(group):
+            settled.append(group)
+            if len(settled) == len(numbers):
+                ended.set()
+
+        for number in numbers:
+            log.put(_payload(number), loop, done)
+        await ended.wait()
+        return settled
+
+    for numbers in (range(100), range(100, 101)):
+        settled = asyncio.run(ask(numbers))
+        assert all(group.logged for group in settled)
+        assert len({id(group) for group in settled}) < max(2, len(numbers))
+    assert len(_ids(tmp_path)) == 101
 
 
 def test_a_full_queue_refuses_what_comes_next(open_log):

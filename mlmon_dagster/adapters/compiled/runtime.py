@@ -29,7 +29,8 @@ class CompiledModel:
         self._form = form
         self._steps = form.steps
         self._outcome = form.outcome
-        self._single = len(form.weights) == 1 or (form.kind == "trees" and len(form.outcome.classes) <= 2)
+        self._complete = not form.missing
+        self._single = len(form.weights) == 1
         if form.kind == "linear":
             self._weights = np.array(form.weights)
             self._score_row: Callable[[Sequence[float]], Any] = self._linear_row
@@ -42,7 +43,7 @@ class CompiledModel:
             self._score_row, self._score_rows = trees.row, trees.rows
 
     def row(self, values: Sequence[float]) -> Any:
-        if not self._form.missing and any(value != value for value in values):
+        if self._complete and (total := sum(values)) != total:
             raise ValueError("the model takes no missing values")
         for step in self._steps:
             values = step.row(values)

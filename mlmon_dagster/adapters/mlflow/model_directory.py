@@ -10,6 +10,7 @@ from mlmon_dagster.adapters.compiled.form import FOLDER, GRAPH, Form
 from mlmon_dagster.adapters.compiled.runtime import ArrayModel, CompiledModel, RowModel
 from mlmon_dagster.adapters.mlflow.canonical import make_canonical
 from mlmon_dagster.adapters.mlflow.manifest import Manifest, verify
+from mlmon_dagster.adapters.mlflow.scores import write_scores
 from mlmon_dagster.adapters.mlflow.signature import ModelInput, conform, matrix_of, read_inputs
 from mlmon_dagster.errors import DataError, InputError
 
@@ -105,6 +106,7 @@ def write_model(
     described.model_size_bytes = None
     described.save(directory / "MLmodel")
     _compile(directory, model, example)
+    write_scores(directory, profile, read_inputs(directory), example)
     manifest = Manifest.of(directory)
     manifest.write(directory)
     return manifest
