@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint types imports docs wheel bench ui screenshots clean
+.PHONY: demo test test-slow test-spark lint types imports docs wheel bench ui screenshots clean
 
 demo: .venv/.installed
 	@$(BIN)/mlmon demo $(ARGS)
@@ -13,6 +13,9 @@ test: .venv/.installed-dev
 
 test-slow: .venv/.installed-dev
 	@$(BIN)/pytest -m slow $(ARGS)
+
+test-spark: .venv/.installed-spark
+	@$(BIN)/pytest -k spark $(ARGS) tests/contracts/test_engine.py tests/adapters/engines tests/adapters/test_spark_job.py
 
 lint: .venv/.installed-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -54,6 +57,9 @@ INSTALL = $(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version
 
 .venv/.installed-docs: .venv/.installed-dev
 	@$(call INSTALL,[docs]) && touch $@
+
+.venv/.installed-spark: .venv/.installed-dev
+	@$(call INSTALL,[spark]) && touch $@
 
 .venv/.installed-browser: .venv/.installed-dev
 	@$(call INSTALL,[browser]) && touch $@

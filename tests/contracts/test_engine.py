@@ -61,7 +61,17 @@ def polars(tmp_path: Path) -> Place:
     return _embedded("polars", tmp_path / "rows")
 
 
-@pytest.fixture(params=plugins.names("engine"))
+@pytest.fixture
+def spark(tmp_path: Path) -> Place:
+    pytest.importorskip("pyspark")
+    return _embedded({"use": "spark", "master": "local[2]"}, tmp_path / "rows")
+
+
+MEMBERS = [pytest.param(name, marks=[pytest.mark.slow] * (name == "spark")) for name in plugins.names("engine")]
+"""Spark takes half a minute to start."""
+
+
+@pytest.fixture(params=MEMBERS)
 def place(request: pytest.FixtureRequest) -> Place:
     """Every member of the family; one without a fixture of its name here fails, so that none goes untested."""
     made: Place = request.getfixturevalue(request.param)
@@ -135,9 +145,8 @@ def test_every_engine_documents_itself_and_its_fields(name: str) -> None:
     assert [key for key, field in schema.get("properties", {}).items() if "description" not in field] == []
 
 
-@pytest.mark.parametrize("name", ["memory", "duckdb", "polars"])
-def test_engines_of_this_process_say_what_is_not_there_and_what_cannot_be_read(name: str, tmp_path: Path) -> None:
-    engine = plugins.parse("engine", name)
+def test_what_is_not_there_and_what_cannot_be_read_is_told(place: Place, tmp_path: Path) -> None:
+    engine = place.engine
     with pytest.raises(MissingError, match=r"nowhere\.parquet"):
         engine.count(Rows(place=str(tmp_path / "nowhere.parquet")), PROFILE)
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and nothing else")
@@ -145,7 +154,11 @@ def test_engines_of_this_process_say_what_is_not_there_and_what_cannot_be_read(n
         engine.count(Rows(place=str(tmp_path / "broken.parquet")), PROFILE)
 
 
-@pytest.mark.parametrize("name", ["memory", "duckdb", "polars"])
+TAKERS = ["memory", "duckdb", "polars"]
+"""Engines that take tables of this process."""
+
+
+@pytest.mark.parametrize("name", TAKERS)
 @pytest.mark.parametrize("make", ["arrow", "pandas", "polars"])
 def test_tables_of_any_make_are_counted_alike(name: str, make: str) -> None:
     polars = pytest.importorskip("polars")

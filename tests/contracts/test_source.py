@@ -1,7 +1,7 @@
 """Every source gives the same rows, cuts the same windows and fails in the same words."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -54,17 +54,6 @@ class Place:
         source = self.source(declared)
         cut_by = WINDOWS.window(window) if window else None
         return source.reader.read(self.directory, source.rows.time, cut_by)
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -32,6 +32,12 @@ def counted(profile: Profile, names: list[str], pieces: Iterable[Any]) -> Profil
     return Profile({name: totals.get(name) or _nothing(profile.columns[name]) for name in names}, rows)
 
 
+def added(one: Profile, two: Profile) -> Profile:
+    """Counts of the same columns on the same grids, together."""
+    columns = {name: _add(column, two.columns[name]) for name, column in one.columns.items()}
+    return Profile(columns, one.rows + two.rows)
+
+
 def foreign(column: Column) -> Column:
     """A column of another kind than the reference's: its kind and its rows, nothing that could be measured."""
     values = np.empty(0, dtype=object if column.kind == "categorical" else np.int64)
