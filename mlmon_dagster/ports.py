@@ -144,6 +144,10 @@ class ModelRegistry(Protocol):
         """The input example as a pandas DataFrame."""
         ...
 
+    def aliases(self, name: str) -> Mapping[str, int]:
+        """Alias -> number of the version it points to; empty when the model is unknown."""
+        ...
+
     def point(self, version: ModelVersion, environment: str) -> None:
         """Moves the alias `environment` to this version: a result of a deployment, never an input."""
         ...

@@ -10,6 +10,8 @@ from mlmon_dagster.cli import _context as context
 from mlmon_dagster.cli import _output as output
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mlmon_dagster.governance.audit import Sealed
 
 HELP = """Read, verify and export the audit log.
@@ -20,6 +22,8 @@ Example:
   mlmon audit verify
   mlmon audit export audit.jsonl
   mlmon audit prove 41 > proof.json
+  mlmon audit asof 2026-01-05T12:00Z
+  mlmon audit fsck
 """
 
 COLUMNS = ("entry", "at", "actor", "role", "action", "subject", "environment", "reason")
@@ -139,6 +143,55 @@ def prove(seq: int, since: int | None, as_json: bool) -> None:
     output.document(found.document)
 
 
+@command.command(help="What was true at TIME, such as 2026-01-05T12:00Z: champions, approvers, thresholds, alerts.")
+@click.argument("time")
+@output.json_option
+def asof(time: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from mlmon_dagster.lifecycle.history import as_of
+
+    _, governance = context.open_governance()
+    past = as_of(governance, _moment(time))
+    if as_json:
+        output.document({**asdict(past), "thresholds": past.thresholds})
+        return
+    click.echo(f"As of {past.moment:%Y-%m-%d %H:%M:%S} UTC, after entry {past.seq}:")
+    for live in past.champions:
+        click.echo(f"  live in {live.environment}: version {live.version} of {live.pipeline} ({live.id})")
+    for project, people in past.approvers.items():
+        click.echo(f"  approvers in {'all projects' if project == '*' else project}: {', '.join(people)}")
+    for version in past.pipelines:
+        click.echo(f"  declared: {version.id} by {version.declared_by} on {version.declared_at:%Y-%m-%d %H:%M}")
+        for kind, declared in past.thresholds[version.pipeline].items():
+            click.echo(f"    {kind}: {json.dumps(declared, ensure_ascii=False)}")
+    for alert in past.alerts:
+        click.echo(f"  open: {alert.id}, {alert.check} of {alert.pipeline}: {alert.reason}")
+    for asked in past.promotions:
+        click.echo(f"  pending: {asked.id}, version {asked.version} of {asked.pipeline} to {asked.environment}")
+
+
+@command.command(help="Examine everything that can be: chain, tables, checkpoints in every place, signing, guards.")
+@output.json_option
+@click.pass_context
+def fsck(ctx: click.Context, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from mlmon_dagster.adapters.database.roles import guards_of
+    from mlmon_dagster.lifecycle.soundness import examine
+
+    settings, office = context.open_office()
+    engine = office.database.engine
+    parts = list(examine(office.governance, office.notary, lambda: guards_of(engine, strict=settings.production)))
+    if as_json:
+        output.document([asdict(part) for part in parts])
+    else:
+        for part in parts:
+            mark = context.symbol("✓", "yes") if part.sound else context.symbol("✗", " no")
+            click.echo(f"{mark} {part.part}: {part.said}")
+    ctx.exit(0 if all(part.sound for part in parts) else 1)
+
+
 @command.command(help="Write the tables that are derived from the log again.")
 @output.json_option
 def rebuild(as_json: bool) -> None:
@@ -149,6 +202,18 @@ def rebuild(as_json: bool) -> None:
         output.document({"entries": length, "hash": last})
     else:
         click.echo(f"rebuilt from {length} entries; the last hash is {last}")
+
+
+def _moment(text: str) -> "datetime":
+    from datetime import datetime, timezone
+
+    from mlmon_dagster.errors import InputError
+
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise InputError(f"{text[:60]!r} is no time", hint="for example 2026-01-05T12:00Z or 2026-01-05") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _read(file: Path) -> "list[Sealed]":

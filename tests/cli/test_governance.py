@@ -168,6 +168,20 @@ def test_an_auditor_verifies_an_export_and_a_proof_without_the_product(staffed: 
     assert staffed("audit", "prove", "99").code == 2
 
 
+def test_any_moment_is_rebuilt_and_every_part_examined(staffed: Office) -> None:
+    past = staffed("audit", "asof", "2020-01-01", "--json").document
+    assert (past["seq"], past["approvers"]) == (0, {})
+    now = staffed("audit", "asof", "2199-01-01T00:00Z", "--json").document
+    assert now["approvers"] == {"*": ["pia", "root", "sue"]}
+    assert "approvers in all projects: pia, root, sue" in staffed("audit", "asof", "2199-01-01").out
+    assert staffed("audit", "asof", "yesterday").code == 2
+    assert staffed("audit", "fsck").code == 1
+    staffed("audit", "checkpoint")
+    examined = staffed("audit", "fsck", "--json")
+    assert examined.code == 0
+    assert [part["part"] for part in examined.document] == ["chain", "tables", "checkpoints", "signing", "guards"]
+
+
 def test_a_tampered_database_is_found(staffed: Office, tmp_path: Path) -> None:
     import sqlite3
 

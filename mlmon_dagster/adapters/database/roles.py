@@ -27,6 +27,7 @@ RUNNER = (
 )
 """Tables that Dagster's runs write; approvals, people, overrides and members are none of them."""
 
+SQLITE_TRIGGERS = ("audit_log_no_UPDATE", "audit_log_no_DELETE")
 TRIGGERS = ("audit_log_no_change", "audit_log_no_truncate")
 
 
@@ -95,3 +96,15 @@ def unguarded(connection: Connection) -> Iterator[str]:
     for setting in ("fsync", "synchronous_commit"):
         if connection.execute(text(f"SHOW {setting}")).scalar() == "off":
             yield f"{setting} is off: what is committed can be lost"
+
+
+def guards_of(engine: Engine, *, strict: bool) -> list[str]:
+    """What guards the log too little; outside of production only what keeps it append-only counts."""
+    with connected(engine, writes=False) as connection:
+        if engine.dialect.name == "postgresql":
+            found = list(unguarded(connection))
+            return found if strict else [problem for problem in found if "trigger" in problem]
+        present = {
+            name for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
+        }
+        return [f"the trigger {one} is missing" for one in SQLITE_TRIGGERS if one not in present]

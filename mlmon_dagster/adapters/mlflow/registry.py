@@ -164,6 +164,12 @@ class MlflowRegistry:
         with self._files(version) as directory:
             return read_example(directory)
 
+    def aliases(self, name: str) -> dict[str, int]:
+        """Alias -> number of the version it points to; empty when the model is unknown."""
+        with translated(self.url):
+            found = self.client.search_registered_models(f"name = '{_quoted(name)}'")
+            return {alias: int(number) for model in found for alias, number in dict(model.aliases).items()}
+
     def point(self, version: ModelVersion, environment: str) -> None:
         """Moves the alias `environment` to this version."""
         with translated(self.url):
