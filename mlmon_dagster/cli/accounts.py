@@ -17,6 +17,7 @@ HELP = """Make, show and disable local accounts, with which people log in to the
 Example:
   mlmon accounts add ann                      # asks for a password
   mlmon accounts add ann --password-stdin < file
+  mlmon accounts link ann --subject 583231    # the number of her GitHub account
   mlmon accounts disable ann --reason "left"
 
 An account says who somebody is; what that person may do, roles say (mlmon members).
@@ -50,6 +51,25 @@ def disable(name: str, reason: str, actor: str | None, as_json: bool) -> None:
 
     account = disable_account(context.identity(), name, actor=context.actor_name(actor), reason=reason)
     _show(account, f"the account {name} is disabled", as_json)
+
+
+@command.command(help="An identity at a provider is this person's: a GitHub user number, or a subject of an issuer.")
+@click.argument("name")
+@click.option("--subject", required=True, help="Who it is at the provider: a number or identifier, never an e-mail.")
+@click.option("--issuer", default="https://github.com", show_default=True, help="The provider.")
+@click.option("--label", default="", help="What the provider calls the person.")
+@context.acts
+def link(name: str, subject: str, issuer: str, label: str, actor: str | None, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from mlmon_dagster.lifecycle.identity import link_identity
+
+    who = context.actor_name(actor)
+    linked = link_identity(context.identity(), name, issuer, subject, actor=who, label=label)
+    if as_json:
+        output.document(asdict(linked))
+    else:
+        click.echo(f"{subject} of {issuer} is {name}")
 
 
 @command.command("list", help="Every account.")

@@ -1,17 +1,18 @@
 """Commands on accounts and tokens: who can be recognised, and by what."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from mlmon_dagster.errors import DeniedError, InputError, MissingError
+from mlmon_dagster.errors import BlockedError, DeniedError, InputError, MissingError
 from mlmon_dagster.governance.access import (
     DEFAULT_COST,
     LONGEST_TOKEN_DAYS,
     Account,
     Cost,
+    Linked,
     Session,
     Token,
     accepted_password,
@@ -25,6 +26,10 @@ from mlmon_dagster.governance.roles import ANYWHERE, Member, permit, person
 from mlmon_dagster.lifecycle.governance import Governance, known_actor
 from mlmon_dagster.plugins import unknown
 from mlmon_dagster.ports import Credentials, Transaction
+
+RUN_SCOPES = ("read", "request")
+RUN_SPAN = timedelta(minutes=15)
+"""What a workflow's token is good for, and how long."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,38 @@ def disable_account(identity: Identity, name: str, *, actor: str, reason: str = 
     return disabled
 
 
+def link_identity(
+    identity: Identity, name: str, issuer: str, subject: str, *, actor: str, label: str = "", role: str | None = None
+) -> Linked:
+    """The provider's identity is this person's (`account.linked`); raises `BlockedError` when it is another's.
+
+    Admins link, and (with `role` given) a provider that recognised somebody new.
+    """
+    find_account(identity, name)
+    for part in (issuer, subject):
+        if not part or readable(part, "identity") != part or "|" in issuer or len(part) > 200:
+            raise InputError(f"{part!r} is not an issuer or subject")
+    link = Linked(f"{issuer}|{subject}", name, readable(label, "label"), identity.governance.now())
+    known = identity.credentials.one(Linked, link.id)
+    if known is not None:
+        if known.account != name:
+            raise BlockedError(f"{issuer} {subject} is linked to {known.account}")
+        return known
+    with identity.governance.ledger.transaction() as books:
+        held = role or _admin(books, actor)
+        facts = {"issuer": issuer, "subject": subject, "label": label}
+        record(identity, books, actor, held, "account.linked", f"account/{name}", facts)
+    identity.credentials.save(link)
+    return link
+
+
+def linked_account(identity: Identity, issuer: str, subject: str) -> str | None:
+    """The person that the provider's identity belongs to, if that account is in use."""
+    link = identity.credentials.one(Linked, f"{issuer}|{subject}")
+    account = identity.credentials.one(Account, link.account) if link else None
+    return account.id if account is not None and not account.disabled else None
+
+
 def find_account(identity: Identity, name: str) -> Account:
     """The account; `MissingError` names the ones there are."""
     found = identity.credentials.one(Account, name)
@@ -90,17 +127,31 @@ def issue_token(
     """
     if not 1 <= days <= LONGEST_TOKEN_DAYS:
         raise InputError(f"a token is valid for 1 to {LONGEST_TOKEN_DAYS} days, got {days}")
-    owner, chosen, now = find_account(identity, account), scopes_of(scopes), identity.governance.now()
-    if owner.disabled:
-        raise DeniedError(f"the account {account} is disabled")
-    id, secret = _identifier(), secrets.token_urlsafe(32)
-    expires = now + timedelta(days=days)
-    token = Token(id, account, readable(label, "label"), digest(secret), chosen, now, expires)
+    issued = _issued(identity, account, scopes_of(scopes), timedelta(days=days), readable(label, "label"))
+    token = issued.token
     with identity.governance.ledger.transaction() as books:
         role = "owner" if actor == account else _admin(books, actor)
-        facts = {"account": account, "scopes": list(chosen), "days": days, "label": token.label}
-        record(identity, books, actor, role, "token.issued", f"token/{id}", facts)
+        facts = {"account": account, "scopes": list(token.scopes), "days": days, "label": token.label}
+        record(identity, books, actor, role, "token.issued", f"token/{token.id}", facts)
     identity.credentials.save(token)
+    return issued
+
+
+def issue_run_token(identity: Identity, account: str, run: Mapping[str, str], *, actor: str) -> Issued:
+    """A token for one run of a workflow (`token.issued` with the run's facts): it looks and requests, for a while."""
+    issued = _issued(identity, account, RUN_SCOPES, RUN_SPAN, f"run {run.get('run_id', '')}")
+    with identity.governance.ledger.transaction() as books:
+        facts = {"account": account, "scopes": list(RUN_SCOPES), "run": dict(run)}
+        record(identity, books, actor, "machine", "token.issued", f"token/{issued.token.id}", facts)
+    identity.credentials.save(issued.token)
+    return issued
+
+
+def _issued(identity: Identity, account: str, scopes: tuple[str, ...], span: timedelta, label: str) -> Issued:
+    if find_account(identity, account).disabled:
+        raise DeniedError(f"the account {account} is disabled")
+    id, secret, now = _identifier(), secrets.token_urlsafe(32), identity.governance.now()
+    token = Token(id, account, label, digest(secret), scopes, now, now + span)
     return Issued(token, token_text(id, secret))
 
 

@@ -18,20 +18,18 @@ from mlmon_dagster.errors import (
     MlmonError,
     UnavailableError,
 )
-from mlmon_dagster.lifecycle.recognition import UnknownCallerError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
 OUT_OF_REACH = "something this needs cannot be reached now"
 
-STATUS: tuple[tuple[type[MlmonError], int, str], ...] = (
-    (UnknownCallerError, 401, "Nobody was recognised"),
-    (MissingError, 404, "Not found"),
-    (DeniedError, 403, "Not permitted"),
-    (BlockedError, 409, "Not in this state"),
-    (UnavailableError, 503, "Something needed is unavailable"),
-    (InputError, 422, "Not acceptable"),
-    (MlmonError, 502, "It was tried and failed"),
+STATUS: tuple[tuple[type[MlmonError], int], ...] = (
+    (MissingError, 404),
+    (DeniedError, 403),
+    (BlockedError, 409),
+    (UnavailableError, 503),
+    (InputError, 422),
+    (MlmonError, 502),
 )
 """The first kind that fits decides."""
 
@@ -83,7 +81,7 @@ def problem_response(problem: ProblemError) -> JSONResponse:
 
 def problem_of(error: MlmonError) -> ProblemError:
     """The problem that an error of the product is; where what is out of reach stands, the log says only."""
-    status = next(status for kind, status, _ in STATUS if isinstance(error, kind))
+    status = 401 if error.code == "UNAUTHENTICATED" else next(one for kind, one in STATUS if isinstance(error, kind))
     if status == 503:
         logging.getLogger("mlmon.web").error("out of reach: %s", error.message)
         headers = {"Retry-After": str(RETRY_SECONDS)}

@@ -4,11 +4,13 @@ from starlette.requests import Request
 
 from mlmon_dagster.errors import DeniedError
 from mlmon_dagster.governance.access import Caller, same
+from mlmon_dagster.lifecycle.identity import linked_account
 from mlmon_dagster.lifecycle.recognition import UnknownCallerError, by_session, by_token
 from mlmon_dagster.web.settings import WebSettings
 from mlmon_dagster.web.state import Web
 
 CSRF_HEADER = "X-CSRF-Token"
+ALB_HEADER = "x-amzn-oidc-data"
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -29,6 +31,8 @@ def recognised(request: Request, web: Web) -> Caller:
     if secret is None:
         raise UnknownCallerError("this needs a token or a session", hint="Authorization: Bearer mlm_...")
     caller = by_session(web.identity, secret)
+    if caller.method == "alb":
+        _still_there(request, web, caller)
     if request.method not in SAFE:
         refuse_foreign(request, web, caller)
     return caller
@@ -42,6 +46,15 @@ def refuse_foreign(request: Request, web: Web, caller: Caller | None = None) -> 
         return
     if not same(request.headers.get(CSRF_HEADER.lower(), ""), caller.session.csrf):
         raise DeniedError(f"a change takes the header {CSRF_HEADER} with the session's token", code="CSRF")
+
+
+def _still_there(request: Request, web: Web, caller: Caller) -> None:
+    """A session behind a load balancer lasts as long as the load balancer says that the same person is there."""
+    balancer, header = web.providers.load_balancer, request.headers.get(ALB_HEADER)
+    if balancer is None or header is None:
+        raise UnknownCallerError("the load balancer says nothing of who is there", hint="log in again")
+    if linked_account(web.identity, *balancer.identity(header, web.providers.keys)) != caller.name:
+        raise UnknownCallerError("the load balancer says that somebody else is there", hint="log in again")
 
 
 def _bearer(header: str, web: Web) -> Caller:

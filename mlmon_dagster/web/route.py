@@ -11,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 from mlmon_dagster.errors import DeniedError
 from mlmon_dagster.governance.access import Caller
 from mlmon_dagster.governance.roles import PERMITTED
-from mlmon_dagster.lifecycle.recognition import UnknownCallerError
 from mlmon_dagster.web.problems import ProblemError
 from mlmon_dagster.web.recognition import recognised
 from mlmon_dagster.web.state import Web
@@ -55,7 +54,9 @@ class GovernedRoute(APIRoute):
             caller = await run_in_threadpool(_entered, request, web, permission)
             request.state.caller = caller
             key = request.headers.get(KEY_HEADER)
-            if caller is None or key is None or request.method == "GET":
+            if caller is None:
+                return await _watched(request, web, answer)
+            if key is None or request.method == "GET":
                 return await answer(request)
             return await _once(request, web, caller, key, answer)
 
@@ -77,16 +78,23 @@ def _refuse_unknown_queries(request: Request, known: set[str]) -> None:
 
 def _entered(request: Request, web: Web, permission: str) -> Caller | None:
     if permission == PUBLIC:
+        web.requests.take(f"address {address_of(request)}")
         return None
     try:
         caller = recognised(request, web)
-    except UnknownCallerError:
-        web.requests.take(f"address {request.client.host if request.client else ''}")
+    except DeniedError as error:
+        web.requests.take(f"address {address_of(request)}")
+        web.refusals.note(web.identity, error.code, error.message, address_of(request))
         raise
     web.requests.take(f"caller {caller.name}")
     if permission != SELF and not caller.reaches(permission):
         _refuse_scope(caller, permission)
     return caller
+
+
+def address_of(request: Request) -> str:
+    """Where the request came from; behind a proxy that is trusted, the server has put the browser's address here."""
+    return request.client.host if request.client else "unknown"
 
 
 def _refuse_scope(caller: Caller, permission: str) -> None:
@@ -98,6 +106,16 @@ def _refuse_scope(caller: Caller, permission: str) -> None:
         )
     scopes = ", ".join(caller.scopes or ())
     raise DeniedError(f"the token's scopes ({scopes}) do not cover this ({permission})", code="SCOPE")
+
+
+async def _watched(request: Request, web: Web, answer: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    """Where people show who they are, whoever is refused is noted."""
+    try:
+        return await answer(request)
+    except DeniedError as error:
+        given = (web.identity, error.code, error.message, address_of(request))
+        await run_in_threadpool(web.refusals.note, *given)
+        raise
 
 
 async def _once(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlmon_dagster.errors import InputError
 from mlmon_dagster.settings import Settings
+from mlmon_dagster.web.providers import read_providers
 from mlmon_dagster.web.settings import read_web_settings
 from mlmon_dagster.web.state import Web
 
@@ -30,7 +31,13 @@ def open_web(settings: Settings, address: str) -> Web:
     office = open_office(settings)
     premises = Premises(office.governance, DeclaredFolder(settings.pipelines, os.environ), settings)
     identity = Identity(office.governance, office.database.credentials)
-    return Web(premises, identity, read_web_settings(home=settings.home, address=address), office.database.answers)
+    return Web(
+        premises,
+        identity,
+        read_web_settings(home=settings.home, address=address),
+        office.database.answers,
+        providers=read_providers(os.environ, settings.log_name),
+    )
 
 
 def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from mlmon_dagster.governance.access import Caller
 from mlmon_dagster.lifecycle.desk import Desk, Premises
 from mlmon_dagster.lifecycle.identity import Identity
+from mlmon_dagster.web.providers import Providers
 from mlmon_dagster.web.rates import Buckets, Rate
+from mlmon_dagster.web.refusals import Refusals
 from mlmon_dagster.web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class Web:
     answers: "DatabaseAnswers"
     requests: Buckets = field(default_factory=lambda: Buckets(REQUESTS))
     logins: Buckets = field(default_factory=lambda: Buckets(LOGINS))
+    providers: Providers = field(default_factory=Providers)
+    refusals: Refusals = field(default_factory=Refusals)
 
     def desk(self, caller: Caller) -> Desk:
         """The desk of somebody who was recognised."""

@@ -29,6 +29,10 @@ def test_only_health_and_logging_in_are_open_to_anybody(api: Api) -> None:
         "GET /api/health/live",
         "GET /api/health/ready",
         "POST /api/session",
+        "GET /api/session/github",
+        "GET /api/session/github/callback",
+        "POST /api/session/alb",
+        "POST /api/session/actions",
     }
 
 

@@ -11,7 +11,7 @@ from mlmon_dagster.lifecycle.recognition import by_password, close_session, conf
 from mlmon_dagster.web.documents import TheCaller, TheWeb
 from mlmon_dagster.web.fields import Body, Person
 from mlmon_dagster.web.recognition import cookie_name, refuse_foreign
-from mlmon_dagster.web.route import PUBLIC, SELF, GovernedRoute, takes
+from mlmon_dagster.web.route import PUBLIC, SELF, GovernedRoute, address_of, takes
 from mlmon_dagster.web.state import Web
 
 router = APIRouter(prefix="/session", tags=["session"], route_class=GovernedRoute)
@@ -55,7 +55,7 @@ def log_in(request: Request, response: Response, web: TheWeb, body: Login) -> An
     """Opens a session: its cookie comes with the answer. Never continues one that was there before."""
     refuse_foreign(request, web)
     web.logins.take(f"name {body.name}")
-    web.logins.take(f"address {request.client.host if request.client else ''}")
+    web.logins.take(f"address {address_of(request)}")
     account = by_password(web.identity, body.name, body.password)
     session, secret = open_session(web.identity, account.id, "password")
     set_cookie(response, web, secret)
