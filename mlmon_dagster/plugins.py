@@ -25,6 +25,7 @@ from mlmon_dagster.errors import MissingError
 FAMILIES = {
     "source": "mlmon_dagster.adapters.sources",
     "method": "mlmon_dagster.drift.methods",
+    "joint": "mlmon_dagster.drift.multivariate.methods",
     "check": "mlmon_dagster.governance.checks",
     "channel": "mlmon_dagster.adapters.channels",
     "target": "mlmon_dagster.adapters.targets",

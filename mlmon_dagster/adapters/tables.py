@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from glob import has_magic
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.errors import DataError, MissingError
 
@@ -125,3 +125,20 @@ def _code(error: Exception) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:300]
+
+
+def arrays_of(rows: "pyarrow.Table") -> "dict[str, Any]":
+    """Columns as arrays: numbers and booleans (missing as NaN), moments as microseconds, the rest as text."""
+    import pyarrow as pa
+
+    found: dict[str, Any] = {}
+    for name in rows.column_names:
+        column = rows[name]
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_temporal(column.type) and not pa.types.is_time(column.type):
+            column = column.cast(pa.timestamp("us")).cast(pa.int64())
+        if pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type):
+            column = column.cast(pa.int8() if pa.types.is_boolean(column.type) else pa.float64())
+        found[name] = column.to_numpy()
+    return found

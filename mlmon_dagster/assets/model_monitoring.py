@@ -5,12 +5,14 @@ from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.estimate import estimate_checks
+from mlmon_dagster.assets.joint import joint_checks
 from mlmon_dagster.assets.labels import concept, label_checks
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.frames import columns_of
 from mlmon_dagster.drift.monitor import Drift, Monitor, judge, verdict_of
+from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import BlockedError
@@ -56,9 +58,11 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     metrics = {"rows": float(scored.rows), **_drift_metrics(drifts), **_missing_metrics(window)}
     labelled, measured = label_checks(stage, ports, version, rows)
     estimated = estimate_checks(stage, ports, version, rows)
+    joint, measured_jointly = joint_checks(stage, ports, version, rows)
+    metrics |= measured_jointly
     metrics |= measured | {name: value for check in estimated for name, value in check.metrics.items()}
     found += _judge_checks(stage.pipeline, metrics)
-    found += estimated + labelled
+    found += joint + estimated + labelled
     digest = stage.outputs.write_document(stage.key, stage.window.key, _document(scored, version, metrics, found))
     facts = {
         "version": version.number,
@@ -75,6 +79,8 @@ def _judge_monitors(
     found: list[CheckResult] = []
     drifts: list[Drift] = []
     for name, monitor in pipeline.stages.model_monitoring.monitors.items():
+        if is_joint(monitor):
+            continue
         judged = judge(profile, window, monitor)
         drifts += judged
         found.append(_monitor_check(name, judged))

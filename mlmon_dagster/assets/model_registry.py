@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlmon_dagster.assets import callables
 from mlmon_dagster.assets.expectation import expect
 from mlmon_dagster.assets.expected import EXPECTATION
+from mlmon_dagster.assets.joint import learned_files
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.assets.reference import read_reference
@@ -69,7 +70,10 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
         example=frame[list(fitted.inputs)],
         profile=profile.to_bytes(),
         facts=facts,
-        files={EXPECTATION: expectation.to_bytes()} if expectation else {},
+        files={
+            **({EXPECTATION: expectation.to_bytes()} if expectation else {}),
+            **learned_files(stage.pipeline, table, fitted.inputs),
+        },
     )
     register_model(ports.governance, stage.pipeline, version, actor=MACHINE)
     stage.log(f"{version.name} version {version.number} has digest {version.digest[:12]}")

@@ -92,7 +92,7 @@ def _compare(
     profile = Profile.of(before, exact=True)
     own = {"threshold": threshold, "compatible": compatible}
     monitor = _monitor(method, _chosen(columns, tuple(before)), minimum_rows, own)
-    judged = judge(profile, now, monitor)
+    judged = _jointly(monitor, tables) or judge(profile, now, monitor)
     verdict = verdict_of(one.verdict for one in judged)
     places = (_shown(reference), _shown(current))
     if as_json:
@@ -150,6 +150,21 @@ def _monitor(method: str, columns: Any, minimum_rows: int, own: Mapping[str, Any
         options = {"use": "--method", "threshold": "--threshold", "compatible": "--compatible"}
         option = options.get(str(first["loc"][0]) if first["loc"] else "", "")
         raise InputError(f"{option}: {first['msg']}" if option else first["msg"]) from error
+
+
+def _jointly(monitor: Any, tables: "list[pyarrow.Table]") -> "tuple[Drift, ...]":
+    """The one verdict of a method over several columns; nothing for other methods."""
+    from mlmon_dagster.adapters.tables import arrays_of
+    from mlmon_dagster.drift.multivariate.joint import Learned
+    from mlmon_dagster.drift.multivariate.judging import chosen, is_joint, judge_joint
+
+    if not is_joint(monitor):
+        return ()
+    before, now = (arrays_of(table) for table in tables)
+    names = tuple(before)
+    learned = monitor.method.learn(chosen(monitor, before, names))
+    kept = Learned({"rows": tables[0].num_rows, **learned.about}, learned.arrays)
+    return (judge_joint(kept, chosen(monitor, now, names), monitor).drift,)
 
 
 def _digest(columns: Any) -> str | None:

@@ -95,7 +95,8 @@ def parse_monitor(key: str, raw: object) -> Monitor:
     except ValidationError as error:
         problems += [plugins.relocated(problem) for problem in error.errors()]
     try:
-        method = plugins.parse("method", {name: value for name, value in raw.items() if name not in own}, key)
+        family = "joint" if raw.get("use", key) in plugins.names("joint") else "method"
+        method = plugins.parse(family, {name: value for name, value in raw.items() if name not in own}, key)
     except ValidationError as error:
         problems += [plugins.relocated(problem) for problem in error.errors()]
     if threshold is None or method is None:
@@ -124,7 +125,10 @@ class MonitorsField:
         return core_schema.no_info_plain_validator_function(plugins.PluginsField("method", parse_monitor).parse)
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
-        return plugins.named_json_schema("method", Threshold)
+        one, several = (plugins.named_json_schema(family, Threshold) for family in ("method", "joint"))
+        any_of = [*one["additionalProperties"]["anyOf"], *several["additionalProperties"]["anyOf"]]
+        properties = {**one["properties"], **several["properties"]}
+        return {**one, "properties": properties, "additionalProperties": {"anyOf": any_of}}
 
 
 def judge(profile: Profile, window: Mapping[str, Column], monitor: Monitor) -> tuple[Drift, ...]:

@@ -36,6 +36,7 @@ beside the pipeline file, in the folder above it (`pipelines/`), and among insta
 _FAMILIES = {
     "source": ("Sources", "read rows. Every source also has these keys:", Rows),
     "method": ("Methods", "measure the drift of a column in a monitor. Every monitor also has these keys:", Threshold),
+    "joint": ("Joint methods", "measure drift over several columns at once. Their monitors have the same keys.", None),
     "check": ("Checks", "judge one metric of a window.", None),
     "channel": ("Channels", "carry alerts to people.", None),
     "target": ("Targets", "run deployments.", None),
@@ -102,12 +103,18 @@ def _family(family: str) -> Iterator[str]:
         yield f"\n### {name}\n\n{_paragraphs(schema)}\n"
         if family == "method":
             yield _method(plugin)
+        if family == "joint":
+            yield _joint(plugin)
         yield from _table(schema)
 
 
 def _method(plugin: Any) -> str:
     kinds = ", ".join(plugin.kinds)
     return f"Default threshold {plugin.default_threshold:g} ({plugin.unit}); for {kinds} columns.\n"
+
+
+def _joint(plugin: Any) -> str:
+    return f"Default threshold {plugin.default_threshold:g} ({plugin.unit}).\n"
 
 
 def _schema_of(declared: type) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from mlmon_dagster.adapters.targets.local import Local
 from mlmon_dagster.assets import model_inferencing, model_registry
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import StageRun
+from mlmon_dagster.drift.monitor import parse_monitor
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import BlockedError, DataError, FailedError, InputError
 from mlmon_dagster.governance.roles import MACHINE
@@ -83,7 +84,9 @@ def _pipeline(labels, **registry):
         spec.ModelRegistry("flats", **options),
         spec.ModelDeployment(dev=spec.EnvironmentDeployment(Local())),
         spec.ModelInferencing(),
-        spec.ModelMonitoring({"inputs": None}, performance=performance),
+        spec.ModelMonitoring(
+            {"inputs": parse_monitor("inputs", {"use": "auto", "columns": "all"})}, performance=performance
+        ),
         spec.CicdEnforcement(),
     )
     windows = Windows("daily", start="2026-01-01", end="2026-01-10")
@@ -280,3 +283,31 @@ def test_the_live_endpoint_is_measured_and_a_dead_one_is_never_green(world, live
     dead = world.realtime()
     assert (dead.checks[0].verdict, dead.metrics) == ("error", {"error_rate": 1.0})
     assert "stopped" in dead.checks[0].reason
+
+
+def test_what_a_joint_monitor_learns_is_kept_with_the_version_and_judges_its_windows(world):
+    from mlmon_dagster.assets.joint import joint_checks
+
+    together = parse_monitor("together", {"use": "mmd", "columns": "all"})
+    monitoring = spec.ModelMonitoring({"together": together})
+    pipeline = _pipeline(world.labels)
+    pipeline = dataclasses.replace(pipeline, stages=dataclasses.replace(pipeline.stages, model_monitoring=monitoring))
+    key = StageKey("flats", "dev", "model_monitoring")
+    stage = StageRun(
+        pipeline, key, None, world.directory, world.ports.settings, world.ports.outputs, day("2026-01-08"), print
+    )
+    registered = model_registry.run(
+        dataclasses.replace(stage, key=StageKey("flats", None, "model_registry")), Declared(pipeline), world.ports
+    )
+    version = world.ports.registry.version("flats", registered.facts["version"])
+
+    usual, metrics = joint_checks(stage, world.ports, version, _features(DAYS[3]))
+    moved = _features(DAYS[3]).set_column(2, "size", pa.array(np.linspace(90, 120, 60)))
+    drifted, _ = joint_checks(stage, world.ports, version, moved)
+    lost, _ = joint_checks(stage, world.ports, version, moved.drop_columns(["size"]))
+
+    assert [(check.name, check.verdict) for check in usual] == [("together", "ok")]
+    assert metrics == {"drift.joint.mmd": usual[0].metrics["drift.joint.mmd"]}
+    assert drifted[0].verdict == "drift"
+    assert "most in size" in drifted[0].reason
+    assert (lost[0].verdict, "no column called 'size'" in lost[0].reason) == ("error", True)

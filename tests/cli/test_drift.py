@@ -220,3 +220,10 @@ def test_a_terminal_without_blocks_gets_plain_signs(encoding: str, drawn: str, m
 def test_a_report_that_cannot_be_written_is_told(reference: str, shifted: str, tmp_path: Path) -> None:
     result = drift("--reference", reference, "--current", shifted, "--report", str(tmp_path / "no" / "report.html"))
     assert "the report cannot be written" in str(result.exception)
+
+
+def test_a_method_over_several_columns_gives_one_verdict(reference: str, shifted: str) -> None:
+    found = answer("--reference", reference, "--current", shifted, "--method", "domain_classifier")
+    (verdict,) = found["columns"]
+    assert (verdict["column"], verdict["method"], verdict["verdict"]) == ("joint", "domain_classifier", "drift")
+    assert "most in price" in verdict["reason"]

@@ -1,0 +1,82 @@
+"""The verdict of a joint monitor on a window."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlmon_dagster.drift.monitor import Drift, Monitor
+from mlmon_dagster.drift.multivariate.joint import JointMeasure, Learned, Table
+from mlmon_dagster.drift.multivariate.matrix import rows_of
+from mlmon_dagster.errors import DataError
+from mlmon_dagster.plugins import name_of, unknown
+
+JOINT = "joint"
+"""Stands for the column in the verdict of a monitor over several."""
+
+NAMED = 3
+"""Columns that a sentence names."""
+
+
+@dataclass(frozen=True)
+class JointDrift:
+    """The verdict, and what was measured beside the distance."""
+
+    drift: Drift
+    numbers: dict[str, float]
+
+
+def is_joint(monitor: Monitor) -> bool:
+    """Whether the monitor's method measures several columns at once."""
+    return hasattr(monitor.method, "learn")
+
+
+def chosen(monitor: Monitor, table: Table, inputs: tuple[str, ...]) -> dict[str, Any]:
+    """The monitor's columns of a table: those it names, or all `inputs`; `DataError` names one that is not there."""
+    names = inputs if monitor.columns == "all" else monitor.columns
+    for name in names:
+        if name not in table:
+            raise DataError(unknown("column", name, tuple(table)))
+    return {name: table[name] for name in names}
+
+
+def judge_joint(learned: Learned, window: Table, monitor: Monitor) -> JointDrift:
+    """Judged like one column: drift is a distance above the threshold with a p-value below the significance.
+
+    A window that cannot be compared is an `error` that says why, one without rows `no_data`, a thin one `insufficient`.
+    """
+    plugin: Any = type(monitor.method)
+    method, rows = name_of(plugin), rows_of(window)
+    numbers: dict[str, float] = {}
+    verdict, value, p_value = "ok", None, None
+    if not rows:
+        verdict, reason = "no_data", "the window has no rows"
+    elif rows < monitor.minimum_rows:
+        verdict, reason = "insufficient", f"{rows} rows, at least {monitor.minimum_rows} are needed"
+    else:
+        try:
+            found: JointMeasure = monitor.method.measure(learned, window)
+        except DataError as error:
+            verdict, reason = "error", error.message
+        else:
+            value, p_value, numbers = found.value, found.p_value, dict(found.numbers)
+            drifted = value > monitor.threshold and p_value < monitor.significance
+            verdict, reason = "drift" if drifted else "ok", _sentence(monitor, method, found, drifted)
+            if not np.isfinite(value):
+                verdict, reason = "error", f"{method} gives no finite number for this window"
+    before = int(learned.about.get("rows", 0))
+    drift = Drift(
+        monitor.name, JOINT, method, value, p_value, monitor.threshold, verdict, reason, monitor.method.unit,  # type: ignore[arg-type]
+        before, rows,
+    )  # fmt: skip
+    return JointDrift(drift, numbers)
+
+
+def _sentence(monitor: Monitor, method: str, found: JointMeasure, drifted: bool) -> str:
+    size = f"{method} {found.value:.3g}"
+    if drifted:
+        told = f", most in {', '.join(found.columns[:NAMED])}" if found.columns else ""
+        return f"the columns together have drifted: {size} is above {monitor.threshold:g}{told}"
+    if found.value > monitor.threshold:
+        return f"{size} is large but may be chance in so few rows"
+    return f"{size} is within {monitor.threshold:g}"

@@ -1,0 +1,1 @@
+"""The family `joint`: one joint method a file."""
