@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-spark lint types imports docs wheel bench ui screenshots clean
+.PHONY: demo test test-slow test-spark lint types imports docs wheel bench bench-serving ui screenshots clean
 
 demo: .venv/.installed
 	@$(BIN)/mlmon demo $(ARGS)
@@ -31,6 +31,10 @@ wheel: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+# PEER: Python of an environment of its own with mlflow and pyspark
+bench-serving: .venv/.installed-dev
+	@$(BIN)/python benchmarks/batch.py --peer $(PEER) $(ARGS)
 
 docs: .venv/.installed-docs
 	@$(BIN)/mkdocs build --strict

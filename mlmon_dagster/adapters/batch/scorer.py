@@ -1,0 +1,187 @@
+"""Predictions and drift scores of many rows at a time, the same as the server gives for each of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlmon_dagster.adapters.mlflow.manifest import verify
+from mlmon_dagster.adapters.mlflow.model_directory import PROFILE, LoadedModel, load_model
+from mlmon_dagster.adapters.mlflow.signature import ModelInput
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.drift.scorer import RecordScorer
+from mlmon_dagster.errors import DataError, FailedError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ADDED = ("prediction", "drift_score", "drift_max", "model_version")
+"""Columns that follow those of the input."""
+
+LARGEST_INTEGER = 2**53
+"""Beyond it a float64, which models compute with, no longer holds every integer."""
+
+REASON = "reason"
+"""The column of rows that were set aside."""
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """`rows` end with `prediction`, `drift_score`, `drift_max` and `model_version`; `aside` ends with `reason`."""
+
+    rows: "pa.RecordBatch"
+    aside: "pa.RecordBatch"
+
+
+@dataclass(frozen=True)
+class BatchScorer:
+    """A verified model with the reference that its rows are scored against."""
+
+    model: LoadedModel
+    scorer: RecordScorer
+    digest: str
+    version: int
+
+    @classmethod
+    def open(cls, directory: Path, version: int, digest: str | None = None) -> "BatchScorer":
+        """Of a model directory; `DataError` for a changed file or without a reference profile."""
+        found = verify(directory, digest).digest
+        model = load_model(directory, found)
+        try:
+            content = (directory / PROFILE).read_bytes()
+        except FileNotFoundError:
+            raise DataError(
+                f"the model has no reference profile ({PROFILE}), so rows cannot be scored",
+                hint="register the model again with the reference it was trained on",
+            ) from None
+        names = tuple(column.name for column in model.inputs)
+        return cls(model, RecordScorer.of(Profile.from_bytes(content), names), found, version)
+
+    @property
+    def inputs(self) -> tuple[ModelInput, ...]:
+        """The columns that the model takes."""
+        return self.model.inputs
+
+    def score(self, batch: "pa.RecordBatch") -> ScoredRows:
+        """Every row with its prediction, or set aside with the reason for which the server would refuse it."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        columns = {column.name: _column(batch, column) for column in self.inputs}
+        reasons = self._reasons(columns, batch.num_rows)
+        if reasons is None:
+            return ScoredRows(self._scored(batch, columns), _aside(batch.slice(0, 0), pa.nulls(0, pa.string())))
+        kept = pc.is_null(reasons)
+        aside = batch.filter(pc.invert(kept))
+        chosen = {name: column.filter(kept) for name, column in columns.items()}
+        return ScoredRows(self._scored(batch.filter(kept), chosen), _aside(aside, reasons.drop_null()))
+
+    def _reasons(self, columns: "dict[str, pa.Array]", rows: int) -> "pa.Array | None":
+        """Why rows are refused, null where they are not; `None` when none is."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        reasons = None
+
+        def refuse(wrong: "pa.Array", sentence: str) -> None:
+            nonlocal reasons
+            if pc.any(wrong).as_py():
+                told = pc.if_else(wrong, pa.scalar(sentence), pa.scalar(None, pa.string()))
+                reasons = told if reasons is None else pc.coalesce(reasons, told)
+
+        for column in self.inputs:
+            values = columns[column.name]
+            if not column.nullable:
+                refuse(pc.is_null(values, nan_is_null=True), f"{column.name} is missing")
+            if pa.types.is_floating(values.type):
+                refuse(pc.fill_null(pc.is_inf(values), False), f"{column.name} is not a finite number")
+                if column.kind == "integer":
+                    broken = pc.not_equal(values, pc.floor(values))
+                    refuse(pc.fill_null(pc.and_not(broken, pc.is_nan(values)), False), f"{column.name} is no integer")
+            if not pa.types.is_boolean(values.type) and column.kind == "integer":
+                large = pc.greater(pc.abs(pc.cast(values, pa.float64(), safe=False)), float(LARGEST_INTEGER))
+                refuse(pc.fill_null(large, False), f"{column.name} is too large a number")
+        return reasons
+
+    def _scored(self, batch: "pa.RecordBatch", columns: "dict[str, pa.Array]") -> "pa.RecordBatch":
+        import pyarrow as pa
+
+        rows = batch.num_rows
+        predictions, means, largest = self._computed(columns, rows) if rows else (_NONE, _NONE, _NONE)
+        if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
+            raise FailedError("the model gave a prediction that is not a finite number")
+        if not np.isfinite(means).all():
+            raise DataError("a feature lies too far from the reference for a score")
+        added = [pa.array(one) for one in (predictions, means, largest, np.full(rows, self.version, np.int64))]
+        names = [name for name in batch.schema.names if name not in ADDED]
+        kept = [batch.column(name) for name in names]
+        return pa.RecordBatch.from_arrays([*kept, *added], [*names, *ADDED])
+
+    def _computed(self, columns: "dict[str, pa.Array]", rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Predictions, and mean and largest score of each row."""
+        import pyarrow as pa
+
+        try:
+            if self.model.rows is not None:
+                matrix = np.empty((rows, len(self.inputs)))
+                for place, column in enumerate(self.inputs):
+                    matrix[:, place] = _numbers(columns[column.name])
+                return self.model.rows.rows(matrix), *self.scorer.rows(matrix)[1:]
+            table = pa.table(columns)
+            scores = [self.scorer.row(tuple(row.values()))[1:] for row in table.to_pylist()]
+            means, largest = (np.array(one, np.float64) for one in zip(*scores, strict=True))
+            return self.model.predict(table.to_pandas()), means, largest
+        except (ValueError, TypeError) as error:
+            raise FailedError(f"the model cannot score these rows: {str(error).splitlines()[0]}") from error
+
+
+_NONE = np.zeros(0)
+
+
+def check_columns(names: "tuple[str, ...]", scorer: BatchScorer, place: str) -> None:
+    """`DataError` names the inputs that a file lacks, and the nearest columns it has."""
+    from mlmon_dagster.plugins import unknown
+
+    for column in scorer.inputs:
+        if column.name not in names:
+            raise DataError(f"[SCHEMA] {place}: {unknown('column', column.name, names)}")
+
+
+def _column(batch: "pa.RecordBatch", column: ModelInput) -> "pa.Array":
+    import pyarrow as pa
+
+    values = batch.column(batch.schema.get_field_index(column.name))
+    wanted: dict[str, Callable[[Any], bool]] = {
+        "float": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
+        "integer": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
+        "boolean": pa.types.is_boolean,
+        "timestamp": pa.types.is_timestamp,
+        "string": lambda kind: (
+            pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)
+        ),
+    }
+    if pa.types.is_null(values.type):
+        values = pa.nulls(len(values), pa.string() if column.kind == "string" else pa.float64())
+    elif not wanted[column.kind](values.type):
+        raise DataError(f"[SCHEMA] the model's input {column.name} is a {column.kind}, the column is {values.type}")
+    return values
+
+
+def _numbers(values: "pa.Array") -> np.ndarray:
+    """float64, NaN where a value is missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_boolean(values.type) or values.null_count or values.type != pa.float64():
+        values = pc.fill_null(pc.cast(values, pa.float64(), safe=False), float("nan"))
+    found: np.ndarray = values.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _aside(batch: "pa.RecordBatch", reasons: "pa.Array") -> "pa.RecordBatch":
+    import pyarrow as pa
+
+    names = [name for name in batch.schema.names if name != REASON]
+    return pa.RecordBatch.from_arrays([*(batch.column(name) for name in names), reasons], [*names, REASON])
