@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-spark lint types imports docs wheel bench bench-serving ui screenshots clean
+.PHONY: demo test test-slow test-long test-spark lint types imports docs wheel bench bench-drift bench-serving ui screenshots clean
 
 demo: .venv/.installed
 	@$(BIN)/mlmon demo $(ARGS)
@@ -11,7 +11,7 @@ demo: .venv/.installed
 test: .venv/.installed-dev
 	@$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
-test-slow: .venv/.installed-dev
+test-slow test-long: .venv/.installed-dev
 	@$(BIN)/pytest -m slow $(ARGS)
 
 test-spark: .venv/.installed-spark
@@ -35,6 +35,9 @@ bench: .venv/.installed-dev
 # PEER: Python of an environment of its own with mlflow and pyspark
 bench-serving: .venv/.installed-dev
 	@$(BIN)/python benchmarks/batch.py --peer $(PEER) $(ARGS)
+
+bench-drift: .venv/.installed-dev
+	@$(BIN)/python benchmarks/drift.py $(ARGS)
 
 docs: .venv/.installed-docs
 	@$(BIN)/mkdocs build --strict

@@ -116,14 +116,13 @@ def section(title: str, header: str, rows: "list[Row] | list[str]") -> str:
     return f"## {title}\n\n{header}\n" + "\n".join(map(str, rows))
 
 
-def keep(name: str, text: str) -> None:
-    """Replaces one section of RESULTS.md, or adds it."""
+def keep(name: str, text: str, command: str = "") -> None:
+    """Replaces one section of RESULTS.md, made by that command, or adds it."""
+    made_by = command or f"python benchmarks/run.py --only {name}"
     where = (
         f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs, {platform.machine()}"
     )
-    body = (
-        f"<!-- {name} -->\n{text}\n\n`python benchmarks/run.py --only {name}` on {where}; medians.\n<!-- end {name} -->"
-    )
+    body = f"<!-- {name} -->\n{text}\n\n`{made_by}` on {where}; medians.\n<!-- end {name} -->"
     before = (
         RESULTS.read_text() if RESULTS.exists() else "# Results\n\nCPU seconds and peak memory of whole processes.\n"
     )

@@ -104,6 +104,19 @@ class Column:
         last = np.arange(len(self.ascending)) if self._last is None else self._last
         return np.concatenate([[0], last + 1])
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a value stands for more than one row."""
+        return self.weights is not None or self._last is not None
+
+    def rows_upto(self, places: Array) -> Array:
+        """How many present rows are among the first so many of `values`; `ends` where nothing repeats is not made."""
+        return self.ends[places] if self.repeats else places
+
+    def place_of(self, ranks: Array) -> Array:
+        """How many of `values` it takes to have so many present rows, at least."""
+        return np.searchsorted(self.ends[1:], ranks, side="left") + 1 if self.repeats else ranks
+
     @cached_property
     def _last(self) -> Array | None:
         """Where runs of equal values end; None when no value repeats."""
@@ -136,7 +149,7 @@ class Column:
         """Positions in `ends` that part the values into equally filled bins."""
         from mlmon_dagster.drift.grid import places
 
-        return places(self.ends)
+        return places(self)
 
     @cached_property
     def running(self) -> Array:
@@ -194,7 +207,8 @@ class Column:
         """
         found = np.asarray(values, dtype=object if kind == "categorical" else np.int64)
         rows = np.asarray(counts, dtype=np.int64)
-        order = np.argsort(found)[rows[np.argsort(found)] > 0]
+        names = found.tolist()
+        order = [place for place in sorted(range(len(names)), key=names.__getitem__) if rows[place] > 0]
         return cls(name, kind, found[order], rows[order], missing, dtype=dtype)
 
 

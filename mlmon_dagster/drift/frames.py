@@ -1,6 +1,6 @@
 """Columns of whatever holds a table: pandas, polars, Arrow and what else narwhals knows, or named arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,18 +22,40 @@ def columns_of(data: Any, names: Sequence[str] | None = None) -> dict[str, Colum
     >>> columns_of({"rooms": [3, 2], "city": ["Ulm", None]})["city"].missing
     1
     """
+    return dict(each_column(data, names))
+
+
+def each_column(data: Any, names: Sequence[str] | None = None) -> Iterator[tuple[str, Column]]:
+    """The same one after the other, so that only one column is in memory in order."""
     if isinstance(data, Mapping):
-        chosen = _chosen(tuple(data), names)
-        return {name: one if isinstance(one := data[name], Column) else Column.of(name, one) for name in chosen}
-    if hasattr(data, "iloc"):  # pandas: most of its columns are numpy's, which need no translation
-        return {name: _pandas(name, data[name]) for name in _chosen(tuple(data.columns), names)}
-    frame = _frame(data)
-    return {name: _column(name, frame[name]) for name in _chosen(tuple(frame.columns), names)}
+        for name in _chosen(tuple(data), names):
+            yield name, _single(name, data[name])
+    elif hasattr(data, "iloc"):  # pandas: most of its columns are numpy's, which need no translation
+        for name in _chosen(tuple(data.columns), names):
+            yield name, _pandas(name, data[name])
+    else:
+        frame = _frame(data)
+        for name in _chosen(tuple(frame.columns), names):
+            yield name, _column(name, frame[name])
 
 
 def names_of(data: Any) -> tuple[str, ...]:
     """Names of such a table's columns, in order."""
     return tuple(data) if isinstance(data, Mapping) else tuple(_frame(data).columns)
+
+
+def _single(name: str, one: Any) -> Column:
+    """A column by itself: ours, a series of any make, an array or a list."""
+    import narwhals.stable.v2 as nw
+
+    if isinstance(one, Column):
+        return one
+    if hasattr(one, "iloc"):
+        return _pandas(name, one)
+    series = (
+        None if isinstance(one, np.ndarray | list | tuple) else nw.from_native(one, pass_through=True, series_only=True)
+    )
+    return _column(name, series) if isinstance(series, nw.Series) else Column.of(name, one)
 
 
 def _pandas(name: str, series: Any) -> Column:
@@ -42,7 +64,21 @@ def _pandas(name: str, series: Any) -> Column:
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "fiubM":
         return Column.of(name, series.to_numpy())
+    if dtype.kind == "O" and isinstance(dtype, np.dtype):
+        return _objects(name, series)
     return _column(name, nw.from_native(series, series_only=True))
+
+
+def _objects(name: str, series: Any) -> Column:
+    """Python objects: text is counted; anything else, and what cannot be counted, is looked at value by value."""
+    try:
+        counts = series.value_counts(sort=False, dropna=False)
+    except TypeError:
+        return Column.of(name, series.to_numpy())
+    values = counts.index.tolist()
+    if values and all(isinstance(value, str) or is_missing(value) for value in values):
+        return _counted(name, values, counts.tolist())
+    return Column.of(name, series.to_numpy())
 
 
 def _frame(data: Any) -> "nw.DataFrame[Any]":
@@ -162,9 +198,10 @@ def _counted(name: str, values: Sequence[Any], rows: Sequence[int]) -> Column:
     found: dict[str, int] = {}
     missing = 0
     for value, count in zip(values, rows, strict=True):
-        if is_missing(value):
+        if isinstance(value, str):
+            found[value] = found.get(value, 0) + count
+        elif is_missing(value):
             missing += count
         else:
-            text = value if isinstance(value, str) else str(value)
-            found[text] = found.get(text, 0) + count
+            found[str(value)] = found.get(str(value), 0) + count
     return Column.counted(name, list(found), list(found.values()), missing=missing)

@@ -40,14 +40,16 @@ class Grid:
         Between a frequent value (an atom) and the edge before it lies no other number, so that nothing about the
         atom is uncertain. Below the smallest value stands an edge, so that later values beyond the range are told.
         """
-        values, ends = column.values, column.ends
+        values = column.values
         if not len(values):
             return cls(np.zeros(1), 0.0, 0)
         if values.dtype.kind == "f":
             values = values.astype(np.float64)
-        atoms = values if len(values) <= FEW else values[np.diff(ends) * (2 * LEVELS) > ends[-1]]
+        atoms = values if len(values) <= FEW else values[:0]
+        if column.repeats and len(values) > FEW:
+            atoms = values[column.counts * (2 * LEVELS) > column.present]
         tight = np.concatenate([atoms, values[:1]])
-        edges = np.unique(np.concatenate([values[places(ends) - 1], tight, previous(tight)])) + 0  # -0.0 is 0.0
+        edges = np.unique(np.concatenate([values[places(column) - 1], tight, previous(tight)])) + 0  # -0.0 is 0.0
         low, high = values[0].item(), values[-1].item()
         whole = isinstance(low, int)
         origin = (low + high) // 2 if whole else low / 2 + high / 2
@@ -82,14 +84,14 @@ class Grid:
         return self is other or (mine == its and np.array_equal(self.edges, other.edges))
 
 
-def places(ends: Array) -> Array:
-    """Positions in `ends` of the edges: equally filled bins, and bins of half, a quarter ... the size at both tails."""
-    rows = int(ends[-1])
+def places(column: Column) -> Array:
+    """How many of the values lie below each edge: equally filled bins, and ever smaller ones at both tails."""
+    rows = column.present
     ranks = level_ranks(np.arange(1, LEVELS), rows)
     tail = rows // LEVELS >> np.arange(1, 64)
     tail = tail[tail > 0]
     wanted = np.concatenate([[1], tail, ranks, rows - tail, [rows]])
-    return np.unique(np.searchsorted(ends[1:], wanted, side="left") + 1)
+    return np.unique(column.place_of(wanted))
 
 
 def level_ranks(levels: Array, rows: int) -> Array:

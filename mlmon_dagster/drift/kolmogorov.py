@@ -6,8 +6,11 @@ from mlmon_dagster.drift.bins import ends_on, grid_of, is_whole
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.search import Array
 
+SMALL = 32
+"""Bins with no more of the reference's values are looked at value by value, if they may hold the largest difference."""
+
 SPLIT = 8
-"""Parts that a bin is split into where it may hold the largest difference; with fewer values, each is looked at."""
+"""Larger ones are split into so many parts."""
 
 
 def largest_gap(reference: Column, window: Column) -> tuple[float, float]:
@@ -23,17 +26,18 @@ def largest_gap(reference: Column, window: Column) -> tuple[float, float]:
 def _exact(reference: Column, window: Column) -> tuple[int, int]:
     """By branch and bound: both cumulative counts rise, so a bin's ends bound the difference within it."""
     n, m = reference.present, window.present
-    values, ends = reference.values, wide(reference.ends, n * m)
-    at = np.concatenate([[0], reference.places])
-    now = np.concatenate([[0], window.at_most(values[at[1:] - 1])])
-    before, after = ends[at] * m, wide(now, n * m) * n
+    values = reference.values
+    at, edges = reference.once("kolmogorov", lambda: _parts(reference))
+    now = np.zeros(len(at), dtype=np.int64)
+    now[1:] = window.at_most(edges)
+    before, after = wide(reference.rows_upto(at), n * m) * m, wide(now, n * m) * n
     best = int(np.abs(before - after).max())
     left, right, low, high = at[:-1], at[1:], now[:-1], now[1:]
     most = most_within(before[:-1], before[1:], after[:-1], after[1:])
     while True:
         hopeful = most > best
         left, right, low, high = left[hopeful], right[hopeful], low[hopeful], high[hopeful]
-        small = right - left <= SPLIT
+        small = right - left <= SMALL
         best = max(best, _value_by_value(reference, window, left[small], right[small]))
         left, right, low, high = left[~small], right[~small], low[~small], high[~small]
         if not len(left):
@@ -41,11 +45,18 @@ def _exact(reference: Column, window: Column) -> tuple[int, int]:
         inner = left[:, None] + (right - left)[:, None] * np.arange(1, SPLIT) // SPLIT
         found = window.at_most(values[inner.ravel() - 1]).reshape(inner.shape)
         parts, counts = np.column_stack([left, inner, right]), np.column_stack([low, found, high])
-        before, after = ends[parts] * m, wide(counts, n * m) * n
+        before, after = wide(reference.rows_upto(parts), n * m) * m, wide(counts, n * m) * n
         best = max(best, int(np.abs(before - after).max()))
         most = most_within(before[:, :-1], before[:, 1:], after[:, :-1], after[:, 1:]).ravel()
         left, right = parts[:, :-1].ravel(), parts[:, 1:].ravel()
         low, high = counts[:, :-1].ravel(), counts[:, 1:].ravel()
+
+
+def _parts(reference: Column) -> tuple[Array, Array]:
+    """Positions that part the reference's values into bins of some 30 or more, and the values there."""
+    places = reference.places[:: max(1, len(reference.places) * SMALL // max(len(reference.values), 1))]
+    at = np.unique(np.concatenate([[0], places, [len(reference.values)]]))
+    return at, reference.values[at[1:] - 1]
 
 
 def most_within(before_left: Array, before_right: Array, after_left: Array, after_right: Array) -> Array:
@@ -60,9 +71,10 @@ def _value_by_value(reference: Column, window: Column, left: Array, right: Array
     if not len(places):
         return 0
     n, m = reference.present, window.present
-    values, ends = reference.values[places], wide(reference.ends, n * m)
-    upto = np.abs(ends[places + 1] * m - wide(window.at_most(values), n * m) * n).max()
-    under = np.abs(ends[places] * m - wide(window.below(values), n * m) * n).max()
+    values = reference.values[places]
+    before, after = (wide(reference.rows_upto(at), n * m) * m for at in (places, places + 1))
+    upto = np.abs(after - wide(window.at_most(values), n * m) * n).max()
+    under = np.abs(before - wide(window.below(values), n * m) * n).max()
     return int(max(upto, under))
 
 

@@ -107,7 +107,11 @@ def _booleans(data: Array, weights: Array | None) -> tuple[Array, Array]:
 def _categories(data: Array, weights: Array | None) -> tuple[Array, Array]:
     """Distinct texts in order with their rows."""
     found: Counter[str] = Counter()
-    if weights is not None:
+    if data.dtype.kind in "iu" and weights is None:
+        few = _few(data.astype(np.int64)) if data.dtype.itemsize < 8 or data.dtype.kind == "i" else None
+        values, counts = few or np.unique(data, return_counts=True)
+        found.update(dict(zip(map(str, values.tolist()), counts.tolist(), strict=True)))
+    elif weights is not None:
         for value, weight in zip(data.tolist(), weights.tolist(), strict=True):
             found[_text(value)] += weight
     else:

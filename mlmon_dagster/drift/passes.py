@@ -33,16 +33,15 @@ def exact_gap(reference: Column, pieces: Callable[[], Iterable[Column]]) -> Gap:
     while len(wanted):
         upto, under, m = _around(reference.values[wanted - 1], pieces())
         passes += 1
-        ends = wide(reference.ends, n * m)
         best = max(
             best,
-            int(np.abs(ends[wanted] * m - wide(upto, n * m) * n).max()),
-            int(np.abs(ends[wanted - 1] * m - wide(under, n * m) * n).max()),
+            int(np.abs(wide(reference.rows_upto(wanted), n * m) * m - wide(upto, n * m) * n).max()),
+            int(np.abs(wide(reference.rows_upto(wanted - 1), n * m) * m - wide(under, n * m) * n).max()),
         )
         known |= dict(zip(wanted.tolist(), upto.tolist(), strict=True))
         at = np.array(sorted(known))
         now = np.array([known[place] for place in at.tolist()])
-        before, after = ends[at] * m, wide(now, n * m) * n
+        before, after = wide(reference.rows_upto(at), n * m) * m, wide(now, n * m) * n
         most = most_within(before[:-1], before[1:], after[:-1], after[1:])
         hopeful = (most > best) & (at[1:] - at[:-1] > 1)
         wanted = _inside(at[:-1][hopeful], at[1:][hopeful])

@@ -11,7 +11,7 @@ from mlmon_dagster import plugins
 from mlmon_dagster.drift.archive import read_archive, write_archive
 from mlmon_dagster.drift.bins import added_squares, binned, merged
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.frames import columns_of
+from mlmon_dagster.drift.frames import columns_of, each_column
 from mlmon_dagster.drift.grid import FEW
 from mlmon_dagster.drift.method import Measure, named
 from mlmon_dagster.errors import DataError
@@ -66,8 +66,8 @@ class Profile:
         (0.5, 'exact', 0.25)
         """
         chosen = {name: plugins.parse("method", name) for name in methods or _methods()}
-        columns = columns_of(window, list(self.columns))
-        return {name: _compared(one, columns[name], chosen) for name, one in self.columns.items()}
+        columns = each_column(window, list(self.columns))
+        return {name: _compared(self.columns[name], one, chosen) for name, one in columns}
 
     @property
     def exact(self) -> bool:

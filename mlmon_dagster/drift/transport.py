@@ -86,14 +86,17 @@ class _Clipped:
         origin = origin_of(column.ascending) if origin is None else origin
         if between is None:
             return cls(column, origin, None, 0, column.present)
-        low, high = offsets(np.asarray(between), origin).tolist()
         ends = np.asarray(between)
+        low, high = offsets(ends, origin).tolist()
         return cls(column, origin, (low, high), int(column.below(ends[:1])[0]), int(column.at_most(ends[1:])[0]))
 
     def values(self, start: int, stop: int) -> Array:
         """Values by rank."""
         away = offsets(self.column.ascending[start:stop], self.origin)
-        return away if self.limits is None else np.clip(away, *self.limits, out=away)
+        if self.limits is not None:
+            away[: max(self.first - start, 0)] = self.limits[0]
+            away[max(self.last - start, 0) :] = self.limits[1]
+        return away
 
     def at(self, ranks: Array) -> Array:
         """Values at ranks in ascending order."""

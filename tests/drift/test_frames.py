@@ -122,3 +122,10 @@ def test_comparing_what_cannot_be_compared_is_refused_and_no_evidence_is_no_scor
         profile.compare({"x": ["a"]})
     assert profile.compare({"x": []}) == {"x": {}}
     assert list(profile.compare({"x": [None, None]})["x"]) == ["missing"]
+
+
+@pytest.mark.parametrize("make", [pd.Series, pl.Series, pa.array, lambda values: pa.chunked_array([values]), list])
+def test_a_mapping_may_hold_series_of_any_make(make: object) -> None:
+    columns = columns_of({"city": make(["Ulm", None, "Ulm"]), "rooms": make([3, 2, 3])})  # type: ignore[operator]
+    assert told(columns["city"]) == ("categorical", ["Ulm"], [2], 1, 0)
+    assert told(columns["rooms"]) == ("numeric", [2, 3], [1, 2], 0, 0)

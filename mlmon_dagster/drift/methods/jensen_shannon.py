@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from mlmon_dagster.drift.column import Array, Column, Kind
+from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.method import Measure, effective_rows, shares
 
 
@@ -32,21 +32,15 @@ class JensenShannon:
     bins: Annotated[int, Field(ge=2, le=1000, description="equally filled bins of the reference")] = 10
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        from scipy.special import chdtrc
+        from scipy.special import chdtrc, rel_entr
 
         p, q = shares(reference, window, self.bins)
         middle = (p + q) / 2
-        divergence = (_divergence(p, middle) + _divergence(q, middle)) / (2 * np.log(2))
+        divergence = float(np.sum(rel_entr(p, middle) + rel_entr(q, middle))) / (2 * np.log(2))
         n, m = reference.effective, window.effective
         pooled = (n * p + m * q) / (n + m)
-        statistic = 2 * (n * _divergence(p, pooled) + m * _divergence(q, pooled))
+        statistic = 2 * float(np.sum(n * rel_entr(p, pooled) + m * rel_entr(q, pooled)))
         freedom = int((pooled > 0).sum()) - 1
         p_value = float(chdtrc(freedom, statistic)) if freedom else 1.0
         value = float(np.sqrt(max(divergence, 0.0)))
         return Measure(value, p_value, effect=value, effective_rows=effective_rows(reference, window))
-
-
-def _divergence(p: Array, q: Array) -> float:
-    """Kullback-Leibler divergence in nats; a bin empty in p adds nothing."""
-    filled = p > 0
-    return float(np.sum(p[filled] * np.log(p[filled] / q[filled])))

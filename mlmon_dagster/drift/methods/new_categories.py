@@ -26,7 +26,7 @@ class NewCategories:
     cost: ClassVar[str] = "one count of the categories"
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        known = set(reference.ascending.tolist())
+        known = reference.once("known", lambda: set(reference.ascending.tolist()))
         rows = zip(window.ascending.tolist(), window.counts.tolist(), strict=True)
         unseen = sum(count for name, count in rows if name not in known)
         everything = (unseen + window.other) / window.present

@@ -38,7 +38,8 @@ class QuantileShift:
 
     def measure(self, reference: Column, window: Column) -> Measure:
         levels = np.array(self.levels)
-        before, now = (_ends(one, levels) for one in (reference, window))
+        before = reference.once(("levels", self.levels), lambda: _ends(reference, levels))
+        now = _ends(window, levels)
         origin = origin_of(reference.ascending)
         lows = [offsets(ends[0], origin) for ends in (before, now)]
         highs = [offsets(ends[1], origin) for ends in (before, now)]
