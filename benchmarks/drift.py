@@ -17,7 +17,12 @@ from drift_data import make
 from run import keep
 
 HERE = Path(__file__).parent
-PEERS = {"nannyml": "nannyml==0.13.1", "alibi": "alibi-detect==0.13.0"}
+PEERS = {
+    "nannyml": ("nannyml==0.13.1", "pyarrow", "statsmodels"),
+    "alibi": ("alibi-detect==0.13.0", "pyarrow<22"),
+}
+"""What is installed in the environments of peers that need one of their own."""
+
 SLOW = ("evidently_L", "evidently_windows", "scipy_windows")
 
 
@@ -79,9 +84,7 @@ def environment(cache: Path, name: str) -> str:
     if not (folder / ".installed").exists():
         uv = str(Path(sys.executable).parent / "uv")
         subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)], check=True)
-        subprocess.run(
-            [uv, "pip", "install", "-q", "--python", str(folder / "bin/python"), PEERS[name], "pyarrow<22"], check=True
-        )
+        subprocess.run([uv, "pip", "install", "-q", "--python", str(folder / "bin/python"), *PEERS[name]], check=True)
         (folder / ".installed").touch()
     return str(folder / "bin/python")
 

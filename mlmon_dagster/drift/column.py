@@ -151,11 +151,6 @@ class Column:
 
         return places(self)
 
-    @cached_property
-    def running(self) -> Array:
-        """Running sums of the distances of all values, in order, from the middle one; from 0, one longer."""
-        return np.concatenate([[0.0], np.cumsum(offsets(self.ascending, origin_of(self.ascending)))])
-
     @property
     def mean(self) -> float:
         """Mean of the present values; NaN without any."""

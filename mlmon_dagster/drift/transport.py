@@ -25,7 +25,7 @@ def area(reference: Column, window: Column, between: Between = None) -> tuple[fl
 
 def _by_values(reference: Column, window: Column, between: Between) -> float:
     """The sum over all distinct values of both: the difference of the shares times the way to the next value."""
-    origin = origin_of(reference.ascending)
+    origin = origin_of(reference.ascending) if between is None else between[0]
     where = np.concatenate([offsets(one.values, origin) for one in (reference, window)])
     if between is not None:
         where = where.clip(*offsets(np.asarray(between), origin))
@@ -38,15 +38,46 @@ def _by_values(reference: Column, window: Column, between: Between) -> float:
 def _by_quantiles(reference: Column, window: Column, between: Between) -> float:
     """The mean distance of equal quantiles: each value of the smaller column lies opposite a stretch of the larger."""
     large, small = (reference, window) if reference.present >= window.present else (window, reference)
-    sides = _Clipped.of(large, between), _Clipped.of(small, between, origin_of(large.ascending))
+    origin = origin_of(large.ascending) if between is None else between[0]
+    sides = _Clipped.of(large, between, origin), _Clipped.of(small, between, origin)
+    if large.present == small.present:
+        return _rank_by_rank(*sides) / large.present
     total = 0.0
     for start in range(0, small.present, BLOCK):
         stop = min(start + BLOCK, small.present)
-        if large.present == small.present:
-            total += float(np.abs(sides[0].values(start, stop) - sides[1].values(start, stop)).sum())
-        else:
-            total += _stretches(sides[0], small, sides[1].values(start, stop), start)
+        total += _stretches(sides[0], small, sides[1].values(start, stop), start)
     return total / large.present
+
+
+def _rank_by_rank(one: "_Clipped", two: "_Clipped") -> float:
+    """The summed distance of values of equal rank; blocks in which nothing is clipped are summed for all limits."""
+    blocks = two.column.once(("ranks", one.column), lambda: _distances(one.column, two.column))
+    if one.limits is None:
+        return float(blocks.sum())
+    first, last = max(one.first, two.first), min(one.last, two.last)
+    begin = -(-first // BLOCK)
+    end = max(begin, last // BLOCK)
+    total = float(blocks[begin:end].sum())
+    for block in (*range(min(begin, len(blocks))), *range(end, len(blocks))):
+        rows = block * BLOCK, min((block + 1) * BLOCK, one.column.present)
+        total += float(np.abs(one.values(*rows) - two.values(*rows)).sum())
+    return total
+
+
+def _distances(one: Column, two: Column) -> Array:
+    """The summed distances of values of equal rank, block by block."""
+    origin = origin_of(one.ascending)
+    away, both = np.empty(BLOCK), one.ascending.dtype.kind == two.ascending.dtype.kind == "f"
+    found = []
+    for start in range(0, one.present, BLOCK):
+        first, second = (side.ascending[start : start + BLOCK] for side in (one, two))
+        into = away[: len(first)]
+        if both:
+            np.subtract(first, second, out=into, dtype=np.float64)
+        else:
+            np.subtract(offsets(first, origin), offsets(second, origin), out=into)
+        found.append(float(np.abs(into, out=into).sum()))
+    return np.array(found)
 
 
 def _stretches(large: "_Clipped", small: Column, own: Array, start: int) -> float:
@@ -82,8 +113,7 @@ class _Clipped:
     """How many lie at or below the upper one."""
 
     @classmethod
-    def of(cls, column: Column, between: Between, origin: Any = None) -> "_Clipped":
-        origin = origin_of(column.ascending) if origin is None else origin
+    def of(cls, column: Column, between: Between, origin: Any) -> "_Clipped":
         if between is None:
             return cls(column, origin, None, 0, column.present)
         ends = np.asarray(between)
@@ -105,12 +135,11 @@ class _Clipped:
 
     def sums(self, ranks: Array) -> Array:
         """Sums of the values before each rank."""
-        running = self.column.running
-        if self.limits is None:
-            return np.asarray(running[ranks])
-        inside = running[np.clip(ranks, self.first, self.last)] - running[self.first]
-        low, high = self.limits
-        return np.asarray(low * np.minimum(ranks, self.first) + inside + high * np.maximum(ranks - self.last, 0))
+        running = self.column.once(("running", self.origin, self.limits), self._running)
+        return np.asarray(running[ranks])
+
+    def _running(self) -> Array:
+        return np.concatenate([[0.0], np.cumsum(self.values(0, self.column.present))])
 
 
 def _bounds(reference: Column, window: Column, between: Between) -> tuple[float, float, float]:

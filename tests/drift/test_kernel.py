@@ -94,6 +94,25 @@ def test_wasserstein_equals_scipy(before: np.ndarray, now: np.ndarray) -> None:
 
 
 @often
+@given(columns(), columns(), st.booleans(), st.sampled_from([0.01, 0.1, 0.25]), st.sampled_from([4, 8192]))
+def test_wasserstein_between_quantiles_is_that_of_clipped_values(
+    before: np.ndarray, now: np.ndarray, equal: bool, clip: float, block: int
+) -> None:
+    if equal:
+        before, now = before[: len(now)], now[: len(before)]
+    cut = int(len(before) * clip)
+    low, high = np.sort(before)[[cut, len(before) - 1 - cut]].tolist()
+    exact = [np.array([min(max(value, low), high) - low for value in side.tolist()], float) for side in (before, now)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlmon_dagster.drift.transport.BLOCK", block)
+        found, window = column(before), column(now)
+        unclipped = area(found, window)[0]
+        assert unclipped == pytest.approx(area(column(before), column(now))[0], rel=1e-12)
+        expected = pytest.approx(stats.wasserstein_distance(*exact), rel=1e-8, abs=1e-12 * (float(high - low) + 1))
+        assert area(found, window, (low, high))[0] == expected
+
+
+@often
 @given(columns(), columns(), st.sampled_from([3, 10, 40]))
 def test_wasserstein_from_bins_lies_between_its_bounds(before: np.ndarray, now: np.ndarray, levels: int) -> None:
     exact = area(column(before), column(now))[0]
