@@ -1,5 +1,6 @@
 """docs/drift.md tells of every method what the code says of it."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from mlmon_dagster import plugins
 from mlmon_dagster.drift.monitor import SEVERITY
 
-PAGE = (Path(__file__).parents[2] / "docs" / "drift.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "drift.md").read_text()
 ROWS = {
     cells[0].strip("` "): [cell.strip() for cell in cells]
     for cells in (line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| `"))
@@ -38,3 +40,20 @@ def test_the_page_has_the_columns_of_the_answer_for_programs():
     assert keys[8:] == [
         "columns", "column", "method", "value", "p_value", "threshold", "verdict", "reason", "drifted", "verdict",
     ]  # fmt: skip
+
+
+def test_the_page_of_methods_has_the_words_of_the_code():
+    spec = importlib.util.spec_from_file_location("methods_page", DOCS / "methods.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    assert module.PAGE.read_text() == module.page(), "run: python docs/methods.py"
+
+
+@pytest.mark.parametrize("name", [name for name in plugins.names("method") if name != "auto"])
+def test_every_method_says_when_to_use_it_where_it_comes_from_and_shows_itself(name):
+    told = plugins.load("method", name).__doc__
+
+    assert "Source: " in told
+    assert "Use it " in told or "use `" in told
+    assert ">>> " in told
