@@ -1,11 +1,13 @@
 """What to expect of a model that is being registered: its performance on rows it did not learn from, and all labels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlmon_dagster.assets.estimate import fit_estimator
-from mlmon_dagster.assets.labels import MINIMUM_LABELS, join_labels, performances
+from mlmon_dagster.assets.labels import MINIMUM_LABELS, join_labels, performances, segment_performance
 from mlmon_dagster.assets.outcomes import PREDICTION
+from mlmon_dagster.assets.segments import loss_table
 from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.drift.estimation.expectation import Expectation
 from mlmon_dagster.drift.frames import columns_of
@@ -43,4 +45,6 @@ def expect(
     everything = join_labels(stage, declared, reference.select(kept).append_column(PREDICTION, pa.array(predictions)))
     outcomes = performances(declared, labelled)
     estimator = fit_estimator(declared, outcomes, labelled.rows, inputs) if declared.estimate else None
-    return Expectation.of(outcomes, columns_of(everything.rows, [LABEL])[LABEL], estimator)
+    expectation = Expectation.of(outcomes, columns_of(everything.rows, [LABEL])[LABEL], estimator)
+    table = loss_table(declared, labelled.rows, inputs) if inputs else None
+    return replace(expectation, segments=segment_performance(stage, declared, labelled), losses=table)

@@ -1,7 +1,7 @@
 """Late labels: joined to a window's predictions by key, and what they say of target and performance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +9,7 @@ from mlmon_dagster.assets.expected import expectation_of
 from mlmon_dagster.assets.moments import parse_moments
 from mlmon_dagster.assets.outcomes import outcomes_of
 from mlmon_dagster.assets.ports import Ports
+from mlmon_dagster.assets.segments import explained, masks
 from mlmon_dagster.assets.stage import CheckResult, StageRun
 from mlmon_dagster.drift.estimation.expectation import Expectation, Expected
 from mlmon_dagster.drift.frames import columns_of
@@ -79,6 +80,14 @@ def label_checks(
         return _both("error", str(error), labelled), labelled.metrics
     target = _target_check(declared, expectation, labelled)
     performance = _performance_check(declared, expectation, labelled)
+    try:
+        performance = _by_segment(stage, declared, expectation, labelled, performance)
+    except InputError as error:
+        performance = replace(performance, verdict="error", reason=str(error))
+    if performance.verdict == "drift":
+        said, table = explained(declared, labelled.rows, version.inputs, expectation.losses)
+        reason = f"{performance.reason}; {said}" if said else performance.reason
+        performance = replace(performance, reason=reason, table=table)
     return [target, performance], {**labelled.metrics, **target.metrics, **performance.metrics}
 
 
@@ -92,6 +101,43 @@ def performances(declared: Performance, labelled: Labelled) -> dict[str, Any]:
     """Metric -> the outcomes it is measured on, for every declared metric."""
     names = dict.fromkeys((declared.metric, *declared.also))
     return {name: outcomes_of(name, labelled.rows, declared.positive) for name in names}
+
+
+def segment_performance(stage: StageRun, declared: Performance, labelled: Labelled) -> dict[str, Expected]:
+    """The judged metric in each declared segment with labels enough; `InputError` for one that cannot be computed."""
+    import pyarrow as pa
+
+    found = {}
+    for name, mask in masks(labelled.rows, stage.pipeline.stages.model_monitoring.segments).items():
+        if mask.sum() < MINIMUM_LABELS:
+            continue
+        outcomes = outcomes_of(declared.metric, labelled.rows.filter(pa.array(mask)), declared.positive)
+        try:
+            value = measure_outcomes(declared.metric, outcomes)
+            found[name] = Expected(value, standard_error(declared.metric, outcomes))
+        except DataError:
+            continue  # the metric has no meaning in this segment, such as an AUC of one class
+    return found
+
+
+def _by_segment(
+    stage: StageRun, declared: Performance, expectation: Expectation, labelled: Labelled, whole: CheckResult
+) -> CheckResult:
+    """The check with every segment's metric; a segment worse than expected of it is drift, whatever the whole is."""
+    metrics, worse = dict(whole.metrics), []
+    for name, now in segment_performance(stage, declared, labelled).items():
+        metrics[f"segment.{name}.performance.{declared.metric}"] = now.value
+        expected = expectation.segments.get(name)
+        if expected is None or whole.verdict not in ("ok", "drift"):
+            continue
+        named = f"performance.{declared.metric}"
+        judged = _compared(declared, expected, {named: now.value, f"{named}.error": now.error})
+        metrics[f"segment.{name}.performance.loss"] = judged.metrics["performance.loss"]
+        if judged.verdict == "drift":
+            worse.append(f"in the segment {name}: {judged.reason}")
+    if not worse:
+        return replace(whole, metrics=metrics)
+    return replace(whole, verdict="drift", reason="; ".join([whole.reason, *worse]), metrics=metrics)
 
 
 def join_labels(stage: StageRun, declared: Performance, predictions: "pyarrow.Table") -> Labelled:

@@ -371,6 +371,9 @@ class ModelMonitoring:
     monitors: Annotated[Mapping[str, Monitor], MonitorsField()]
     checks: Annotated[Mapping[str, Any], PluginsField("check")] = field(default_factory=dict)
     performance: Performance | None = None
+    segments: Annotated[
+        Mapping[Name, str], Field(description="name: SQL condition (DuckDB); performance is judged in each as well")
+    ] = field(default_factory=dict)
     channels: tuple[Annotated[Any, PluginField("channel")], ...] = ()
     schedule: Annotated[Cron, Field(description="cron: when closed windows are looked for")] = "0 * * * *"
     alerts: Annotated[
