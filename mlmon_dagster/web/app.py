@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from mlmon_dagster.web.api import routers
+from mlmon_dagster.web.dagster import PREFIX, DagsterPages
 from mlmon_dagster.web.limits import Bounds, Limits
 from mlmon_dagster.web.problems import answer_problems
 from mlmon_dagster.web.reading import show_documentation
@@ -48,6 +49,8 @@ def create_app(web: Web, *, bounds: Bounds | None = None) -> FastAPI:
         app.include_router(router, prefix="/api")
     answer_problems(app)
     show_documentation(app)
+    if web.settings.dagster:
+        app.mount(PREFIX, DagsterPages(web, web.settings.dagster), name="dagster")
     _describe(app)
     app.add_middleware(Limits, bounds=bounds or Bounds(frozenset({web.settings.host})))
     app.add_middleware(Watch)

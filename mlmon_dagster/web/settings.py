@@ -23,6 +23,9 @@ class WebSettings:
     key: bytes
     """Signs page cursors (`MLMON_WEB_KEY`, the same for all processes; by default kept in `home`)."""
 
+    dagster: str | None = None
+    """Where the read-only Dagster webserver listens (`MLMON_DAGSTER_UPSTREAM`), to be shown at `/dagster`."""
+
     @property
     def origin(self) -> str:
         """Scheme and host of `url`, as browsers send it."""
@@ -48,7 +51,15 @@ def read_web_settings(environ: Mapping[str, str] | None = None, *, home: Path, a
         raise InputError(
             f"MLMON_WEB_URL is not the address of a server: {url!r}", hint="for example https://mlmon.example.com"
         )
-    return WebSettings(url, _key(environ.get("MLMON_WEB_KEY"), home))
+    return WebSettings(url, _key(environ.get("MLMON_WEB_KEY"), home), _upstream(environ))
+
+
+def _upstream(environ: Mapping[str, str]) -> str | None:
+    url = environ.get("MLMON_DAGSTER_UPSTREAM", "").strip().rstrip("/")
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
+        raise InputError(f"MLMON_DAGSTER_UPSTREAM is not the address of a server: {url!r}")
+    return url or None
 
 
 def _key(text: str | None, home: Path) -> bytes:
