@@ -13,8 +13,8 @@ INTRODUCTION = """# Drift methods
 
 Every method measures how far a window lies from its reference; [Drift](drift.md) says how that is judged. p and q are
 the shares of the reference's n and the window's m rows in a bin, F and G their cumulative shares. All are exact where
-every value is known. From a profile in bins, those that only need bins (`psi`, `jensen_shannon`, `hellinger`) still are,
-and the others say between which bounds the distance lies.
+every value is known. From a profile in bins, those that only need bins (`psi`, `jensen_shannon`, `hellinger`) still
+are, and the others say between which bounds the distance lies.
 
 This page is written by `python docs/methods.py`; the words are those of the code.
 """

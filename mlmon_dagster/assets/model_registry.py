@@ -14,6 +14,7 @@ from mlmon_dagster.assets.reference import read_reference
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.frames import columns_of
+from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError
 from mlmon_dagster.governance.roles import MACHINE
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from mlmon_dagster.adapters.pipelines import Declared
     from mlmon_dagster.drift.estimation.expectation import Expectation
+    from mlmon_dagster.pipeline.spec import Pipeline
 
 CHECKS: Mapping[str, str] = {"reference": "The model gives one finite prediction for every row of the reference."}
 """Check name -> what it says, for every check that the stage always reports."""
@@ -57,7 +59,8 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
     fitted = _trained(stage, table, frame) if conf.train else _pretrained(stage, ports, table, frame)
     predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
     expectation = None if fitted.unseen is None else expect(stage, table, predictions, fitted.unseen, fitted.inputs)
-    profile = Profile.of({**columns_of(table, list(fitted.inputs)), PREDICTION: Column.of(PREDICTION, predictions)})
+    columns = {**columns_of(table, list(fitted.inputs)), PREDICTION: Column.of(PREDICTION, predictions)}
+    profile = Profile.of(columns, exact=_needs_every_value(stage.pipeline))
     facts = {
         "pipeline": stage.pipeline.name,
         "reference": f"{windows[0]} to {windows[-1]}",
@@ -91,6 +94,12 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
             "reference": facts["reference"],
         },
     )
+
+
+def _needs_every_value(pipeline: "Pipeline") -> bool:
+    """Whether a monitor asks for another library's numbers, which no profile in bins can give."""
+    monitors = pipeline.stages.model_monitoring.monitors.values()
+    return any(isinstance(monitor.method, Compatible) for monitor in monitors)
 
 
 def _trained(stage: StageRun, table: "pa.Table", frame: "pd.DataFrame") -> _Fitted:
