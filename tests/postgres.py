@@ -47,7 +47,7 @@ def binaries() -> Path | None:
     return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
 
 
-def start() -> Server:
+def start(fsync: str = "off") -> Server:
     """Starts a server; PostgreSQL refuses to run as root, so root becomes another user for it."""
     found = binaries()
     assert found is not None
@@ -60,7 +60,7 @@ def start() -> Server:
     server = Server(found, folder, _free_port(), run)
     make = [found / "initdb", "-D", folder / "data", "-U", "mlmon", "--auth=trust", "--encoding=UTF8", "--no-sync"]
     subprocess.run(make, check=True, capture_output=True, cwd="/", **run)
-    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={fsync}"
     serve = [found / "pg_ctl", "start", "-w", "-D", folder / "data", "-l", folder / "log", "-o", options]
     subprocess.run(serve, check=True, capture_output=True, cwd="/", **run)
     return server

@@ -20,6 +20,7 @@ from mlmon_dagster.errors import InputError, TamperedError
 GENESIS = "0" * 64
 """The hash before the first entry."""
 
+WRITTEN = len("2026-01-02T00:00:00.000000Z")
 LONGEST_TEXT = 2000
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 """Control characters (new line and tab excepted), halves of surrogate pairs, and what turns the direction of text."""
@@ -127,7 +128,9 @@ def written(moment: datetime) -> str:
 
 def read(text: str) -> datetime:
     """The moment that `written` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    if len(text) != WRITTEN or text[-1] != "Z":
+        raise ValueError(f"{text!r} is not a moment as entries have it")
+    return datetime.fromisoformat(text[:-1]).replace(tzinfo=timezone.utc)
 
 
 def readable(text: str, what: str) -> str:

@@ -56,7 +56,7 @@ def _sqlite(path: str | None, url: str) -> Engine:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder of the database, {Path(path).parent}: {error.strerror}") from error
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
@@ -82,9 +82,19 @@ def connected(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     One that only reads sees one state of the database throughout; one that writes sees what was committed before it.
     """
     steady = {} if writes or engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with (
+        translated(engine),
+        engine.connect().execution_options(writes=writes, **steady) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """The database's own failures as ours."""
     try:
-        with engine.connect().execution_options(writes=writes, **steady) as connection, connection.begin():
-            yield connection
+        yield
     except (OperationalError, InterfaceError) as error:
         raise explained(error, engine) from error
     except DatabaseError as error:

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Select, insert, select, text, update
 
 from mlmon_dagster.adapters.database.engine import connected
+from mlmon_dagster.adapters.database.group import GroupCommit
 from mlmon_dagster.adapters.database.schema import PROJECTIONS, audit_head, audit_log
 from mlmon_dagster.errors import MissingError, TamperedError
-from mlmon_dagster.governance.audit import Entry, Sealed, seal, verify
-from mlmon_dagster.governance.projections import Change, Insert, Remove, Update, apply, replay
+from mlmon_dagster.governance.audit import GENESIS, Entry, Sealed, seal, walk
+from mlmon_dagster.governance.projections import Change, Insert, Remove, Tables, Update, apply, replay
 
 R = TypeVar("R")
 
@@ -117,6 +118,7 @@ class DatabaseLedger:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._queue = Mutex()
+        self._group = GroupCommit(engine)
 
     @contextmanager
     def read(self) -> Iterator[DatabaseReading]:
@@ -125,6 +127,10 @@ class DatabaseLedger:
 
     @contextmanager
     def transaction(self) -> Iterator[DatabaseTransaction]:
+        if self._engine.dialect.name == "sqlite":
+            with self._group.command() as connection:
+                yield DatabaseTransaction(connection)
+            return
         with self._queue, connected(self._engine, writes=True) as connection:
             yield DatabaseTransaction(connection)
 
@@ -134,15 +140,15 @@ class DatabaseLedger:
 
     def verify(self) -> tuple[int, str]:
         with connected(self._engine, writes=False) as connection:
-            length, last = verify(_walk(connection))
+            read = _Read(connection)
+            recorded = replay(read.entries())
             head = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
-            if (head.seq, head.hash) != (length, last):
-                seq = min(length, head.seq) + 1
-                message = f"the audit log ends with entry {length}, but its head says {head.seq}"
+            if (head.seq, head.hash) != (read.length, read.last):
+                seq = min(read.length, head.seq) + 1
+                message = f"the audit log ends with entry {read.length}, but its head says {head.seq}"
                 raise TamperedError(message, seq=seq)
-            self._verify_copies(connection)
-            self._verify_projections(connection)
-        return length, last
+            _verify_projections(DatabaseReading(connection), recorded)
+        return read.length, read.last
 
     def rebuild(self) -> None:
         with self._queue, connected(self._engine, writes=True) as connection:
@@ -152,24 +158,40 @@ class DatabaseLedger:
                 if records:
                     connection.execute(insert(PROJECTIONS[kind]), [_values(record) for record in records.values()])
 
-    def _verify_copies(self, connection: Connection) -> None:
+
+class _Read:
+    """The log, read once: every entry chained rightly and filed under the words it holds, or `TamperedError`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._row: Any = None
+        self.length, self.last = 0, GENESIS
+
+    def entries(self) -> Iterator[Entry]:
+        for line in walk(self._lines()):
+            entry, row = line.entry, self._row
+            if entry.seq != line.seq or any(getattr(entry, name) != getattr(row, name) for name in COPIED):
+                message = f"entry {line.seq} of the audit log is filed under words it does not hold"
+                raise TamperedError(message, seq=line.seq)
+            self.length, self.last = line.seq, line.hash
+            yield entry
+
+    def _lines(self) -> Iterator[Sealed]:
         columns = [audit_log.c[name] for name in COPIED]
         query = select(*_lines().selected_columns, *columns).order_by(audit_log.c.seq)
-        for row in connection.execute(query, execution_options=BATCHES):
-            entry = Sealed(*row[:4]).entry
-            if entry.seq != row.seq or any(getattr(entry, name) != getattr(row, name) for name in COPIED):
-                message = f"entry {row.seq} of the audit log is filed under words it does not hold"
-                raise TamperedError(message, seq=row.seq)
+        for row in self._connection.execute(query, execution_options=BATCHES):
+            self._row = row
+            yield Sealed(row.seq, bytes(row.payload), row.leaf, row.hash)
 
-    def _verify_projections(self, connection: Connection) -> None:
-        reading = DatabaseReading(connection)
-        for kind, recorded in replay(line.entry for line in _walk(connection)).items():
-            kept = {record.id: record for record in reading.find(kind)}
-            for id in sorted({*recorded, *kept}):
-                if recorded.get(id) != kept.get(id):
-                    seq = (recorded.get(id) or kept[id]).seq
-                    message = f"the {kind.__name__.lower()} {id} is not what the audit log says (entry {seq})"
-                    raise TamperedError(message, seq=seq, hint="mlmon audit rebuild writes the tables again")
+
+def _verify_projections(reading: DatabaseReading, tables: Tables) -> None:
+    for kind, recorded in tables.items():
+        kept = {record.id: record for record in reading.find(kind)}
+        for id in sorted({*recorded, *kept}):
+            if recorded.get(id) != kept.get(id):
+                seq = (recorded.get(id) or kept[id]).seq
+                message = f"the {kind.__name__.lower()} {id} is not what the audit log says (entry {seq})"
+                raise TamperedError(message, seq=seq, hint="mlmon audit rebuild writes the tables again")
 
 
 def _first_entry(record: Any) -> int:

@@ -56,6 +56,8 @@ def test_the_alias_moves_with_the_environment(registry, register, name):
     registry.point(first, "prod")
     registry.point(second, "prod")
     assert int(registry.client.get_model_version_by_alias(name, "prod").version) == 2
+    assert registry.aliases(name) == {"prod": 2}
+    assert registry.aliases("unheard_of") == {}
 
 
 def test_an_unknown_version_names_the_known_ones(registry, register, name):

@@ -1,0 +1,159 @@
+"""Many at once, on SQLite and on Postgres: no fork, no gap, nothing twice, nothing unapproved."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from governed import START, Clock, Declared, declared, deployed, governed, version
+
+from mlmon_dagster.adapters.database.opening import Database, open_database
+from mlmon_dagster.errors import BlockedError, MlmonError
+from mlmon_dagster.governance.audit import Entry
+from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.promotions import Approval, Promotion
+from mlmon_dagster.governance.roles import MACHINE
+from mlmon_dagster.lifecycle.deployments import fail_deployment, finish_deployment, open_promotion
+from mlmon_dagster.lifecycle.governance import Governance
+from mlmon_dagster.lifecycle.models import register_model
+from mlmon_dagster.lifecycle.promotions import approve, request_promotion
+
+WRITERS, EACH = 32, 5
+
+
+@pytest.fixture
+def offices(database_url: str) -> Iterator[tuple[Database, Database]]:
+    """Two engines stand for two processes: they share nothing but the database."""
+    both = open_database(database_url), open_database(database_url)
+    yield both
+    for one in both:
+        one.close()
+
+
+def at_once(works: list[Callable[[], None]]) -> list[BaseException]:
+    failures: list[BaseException] = []
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+def test_thirty_two_writers_make_one_chain(offices: tuple[Database, Database]) -> None:
+    def write(number: int) -> None:
+        for place in range(EACH):
+            with offices[number % 2].ledger.transaction() as books:
+                name = f"t{number}x{place}"
+                data = {"name": name, "role": "admin"}
+                at, seq = START, books.next_seq
+                entry = Entry(seq, at, "root", "admin", "role.granted", "*", None, None, f"{name}/*/admin", data)
+                books.append(entry)
+
+    assert at_once([lambda number=number: write(number) for number in range(WRITERS)]) == []  # type: ignore[misc]
+    assert offices[0].ledger.verify()[0] == WRITERS * EACH
+    subjects = [line.entry.subject for line in offices[1].ledger.lines()]
+    assert len(set(subjects)) == WRITERS * EACH
+
+
+def test_a_command_that_fails_in_a_crowd_undoes_only_itself(offices: tuple[Database, Database]) -> None:
+    governance = governed(offices[0], Clock())
+    one = declared()
+
+    def register(number: int) -> None:
+        digest = None if number % 3 else "e" * 64
+        register_model(governance, one.pipeline, version(1 + number % 2, digest=digest), actor=MACHINE)
+
+    failures = at_once([lambda number=number: register(number) for number in range(24)])  # type: ignore[misc]
+    assert all(isinstance(failure, BlockedError) for failure in failures)
+    assert failures
+    offices[1].ledger.verify()
+
+
+def race(offices: tuple[Database, Database], promotions: int, racers: int) -> None:
+    """Each promotion is for a pipeline of its own; half of them lack an approval, and digests change meanwhile."""
+    clock = Clock()
+    desks = [
+        governed(offices[0], clock),
+        Governance(offices[1].ledger, offices[1].judgements, offices[1].metrics, clock),
+    ]
+    asked: dict[str, tuple[Declared, Promotion]] = {}
+    for number in range(promotions):
+        one = declared(f"p{number}")
+        register_model(desks[0], one.pipeline, version(1, f"p{number}"), actor=MACHINE)
+        wanted = request_promotion(desks[0], one, "dev", 1, actor="mia", key=f"k{number}")
+        asked[wanted.id] = (one, wanted)
+    started: list[tuple[str, str]] = []
+
+    def promote(racer: int) -> None:
+        for place, (one, wanted) in enumerate(asked.values()):
+            changed = replace(one, digest="e" * 64) if (place + racer) % 5 == 0 else one
+            try:
+                found = open_promotion(desks[racer % 2], changed, wanted.id)
+            except MlmonError:
+                continue
+            started.append((wanted.id, found.id))
+
+    assert at_once([lambda racer=racer: promote(racer) for racer in range(racers)]) == []  # type: ignore[misc]
+    with offices[0].ledger.read() as reading:
+        deployments = reading.find(Deployment)
+        opened = [line.entry.subject for line in reading.entries(action="promotion.opened")]
+    assert len(opened) == len(set(opened)) == promotions
+    assert sorted({(one.promotion, one.id) for one in deployments}) == sorted(set(started))
+    assert len({one.promotion for one in deployments}) == len(deployments) == promotions
+    offices[1].ledger.verify()
+
+
+def test_promotions_that_are_raced_are_carried_out_once(offices: tuple[Database, Database]) -> None:
+    race(offices, promotions=20, racers=6)
+
+
+@pytest.mark.slow
+def test_two_hundred_promotions_raced_by_six_are_carried_out_once(offices: tuple[Database, Database]) -> None:
+    race(offices, promotions=200, racers=6)
+
+
+def test_what_was_not_approved_is_never_opened_whoever_races(offices: tuple[Database, Database]) -> None:
+    clock, one = Clock(), declared()
+    desk = governed(offices[0], clock)
+    deployed(desk, one, "staging", 1)
+    other = Governance(offices[1].ledger, offices[1].judgements, offices[1].metrics, clock)
+    for _ in range(3):
+        wanted = request_promotion(desk, one, "prod", 1, actor="mia")
+        opened: list[Any] = []
+
+        def promote(office: Governance, id: str = wanted.id, found: list[Any] = opened) -> None:
+            for _ in range(4):
+                try:
+                    found.append(open_promotion(office, one, id))
+                except BlockedError:
+                    continue
+
+        def consent(name: str, office: Governance, id: str = wanted.id) -> None:
+            approve(office, one, id, actor=name)
+
+        works: list[Callable[[], None]] = [lambda office=office: promote(office) for office in (desk, other) * 3]  # type: ignore[misc]
+        works += [lambda: consent("pia", desk), lambda: consent("sue", other)]
+        assert at_once(works) == []
+        with offices[0].ledger.read() as reading:
+            given = reading.find(Approval, promotion=wanted.id)
+            made = reading.find(Deployment, promotion=wanted.id)
+            entries = reading.entries(subject=wanted.id)
+        assert len(given) == 2
+        assert len(made) <= 1
+        actions = [line.entry.action for line in entries]
+        if made:
+            assert actions.index("promotion.opened") > actions.index("promotion.approved", 2)
+            fail_deployment(desk, made[0].id, "next round")
+        else:
+            started = open_promotion(desk, one, wanted.id)
+            finish_deployment(desk, started.id, "http://127.0.0.1:9")
+            return
