@@ -6,6 +6,7 @@ from typing import Any
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.estimate import estimate_checks
 from mlmon_dagster.assets.joint import joint_checks
+from mlmon_dagster.assets.judged_rows import JudgedRows, judged_rows
 from mlmon_dagster.assets.labels import concept, label_checks
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
@@ -15,10 +16,7 @@ from mlmon_dagster.drift.monitor import Drift, Monitor, judge, verdict_of
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
-from mlmon_dagster.errors import BlockedError
-from mlmon_dagster.lifecycle.outputs import Output
 from mlmon_dagster.pipeline.spec import ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
-from mlmon_dagster.pipeline.stages import BATCH
 from mlmon_dagster.ports import ModelVersion
 
 
@@ -38,24 +36,20 @@ def checks(pipeline: Pipeline) -> Mapping[str, str]:
 
 
 def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
-    """Judges the window that batch inference scored, with the profile of the version that scored it.
+    """Judges a window's predictions with the profile of the version that gave them.
 
-    Raises `BlockedError` when the window was not scored yet, and `MissingError` when the version has no reference
-    profile: without a reference there is no score.
+    Raises `BlockedError` when there are none yet, and `MissingError` when the version has no reference profile:
+    without a reference there is no score.
     """
     assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
-    scored = stage.outputs.output(stage.beside(BATCH), stage.window.key)
-    if scored is None:
-        raise BlockedError(
-            f"window {stage.window.key} has no predictions in {stage.key.environment}",
-            hint=f"materialise {stage.beside(BATCH)} for that window first",
-        )
-    version = ports.registry.version(stage.pipeline.stages.model_registry.model, int(scored.facts["version"]))
+    judged = judged_rows(stage)
+    version = ports.registry.version(stage.pipeline.stages.model_registry.model, judged.version)
     profile = Profile.from_bytes(ports.registry.profile(version))
-    rows = stage.outputs.read(stage.beside(BATCH), stage.window.key)
+    rows = judged.rows
     window = columns_of(rows, [name for name in rows.column_names if name in profile.columns])
     found, drifts = _judge_monitors(stage.pipeline, profile, window)
-    metrics = {"rows": float(scored.rows), **_drift_metrics(drifts), **_missing_metrics(window)}
+    metrics = {"rows": float(rows.num_rows), **_drift_metrics(drifts), **_missing_metrics(window)}
+    metrics |= {"rows.other_versions": float(judged.others)} if judged.others else {}
     labelled, measured = label_checks(stage, ports, version, rows)
     estimated = estimate_checks(stage, ports, version, rows)
     joint, measured_jointly = joint_checks(stage, ports, version, rows)
@@ -63,7 +57,7 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     metrics |= measured | {name: value for check in estimated for name, value in check.metrics.items()}
     found += _judge_checks(stage.pipeline, metrics)
     found += joint + estimated + labelled
-    digest = stage.outputs.write_document(stage.key, stage.window.key, _document(scored, version, metrics, found))
+    digest = stage.outputs.write_document(stage.key, stage.window.key, _document(judged, version, metrics, found))
     facts = {
         "version": version.number,
         "verdict": verdict_of([check.verdict for check in found]),
@@ -127,10 +121,10 @@ def _missing_metrics(window: Mapping[str, Column]) -> dict[str, float]:
 
 
 def _document(
-    scored: Output, version: ModelVersion, metrics: Mapping[str, float], found: list[CheckResult]
+    judged: JudgedRows, version: ModelVersion, metrics: Mapping[str, float], found: list[CheckResult]
 ) -> dict[str, Any]:
     return {
-        "predictions": scored.digest,
+        "predictions": judged.digest,
         "model": {"name": version.name, "number": version.number, "digest": version.digest},
         "metrics": {name: value if value == value else None for name, value in metrics.items()},
         "checks": [{"name": check.name, "verdict": check.verdict, "reason": check.reason} for check in found],

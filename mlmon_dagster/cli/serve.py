@@ -57,6 +57,13 @@ if TYPE_CHECKING:
     "--high", default=2.0, show_default=True, type=click.FloatRange(0), help="Drift score above which it is high."
 )
 @click.option(
+    "--ship-to",
+    metavar="DESTINATION",
+    default="parquet",
+    show_default=True,
+    help="Where the log is kept as Parquet: s3://bucket/prefix, a folder (relative to the log's), or `nowhere`.",
+)
+@click.option(
     "--sample",
     default=1.0,
     show_default=True,
@@ -76,6 +83,7 @@ def command(
     moderate: float,
     high: float,
     sample: float,
+    ship_to: str,
     as_json: bool,
 ) -> int:
     """Answer predictions with a model version until interrupted.
@@ -99,7 +107,7 @@ def command(
         from mlmon_dagster.serving.served import Bands
         from mlmon_dagster.serving.server import ServerOptions
 
-        log = LogOptions(logs, durability, when_full, sample=sample)
+        log = LogOptions(logs, durability, when_full, sample=sample, ship_to=None if ship_to == "nowhere" else ship_to)
         return _serve(ServerOptions(place, served, log, host, port, Bands(moderate, high)), as_json)
 
 

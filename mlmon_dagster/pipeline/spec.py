@@ -290,12 +290,25 @@ class BatchInferencing:
 
 
 @dataclass(frozen=True)
+class RealtimeInferencing:
+    """Real-time inference: what live servers answer, and log."""
+
+    __pydantic_config__ = CONFIG
+
+    log: Annotated[
+        str | None,
+        Field(description="where servers ship their log: `s3://bucket/prefix` or a folder (default: the target's)"),
+    ] = None
+
+
+@dataclass(frozen=True)
 class ModelInferencing:
     """Stage 6: real-time and batch inference, in parallel."""
 
     __pydantic_config__ = CONFIG
 
     batch: BatchInferencing = field(default_factory=BatchInferencing)
+    realtime: RealtimeInferencing = field(default_factory=RealtimeInferencing)
 
 
 @dataclass(frozen=True)
@@ -374,6 +387,12 @@ class ModelMonitoring:
     segments: Annotated[
         Mapping[Name, str], Field(description="name: SQL condition (DuckDB); performance is judged in each as well")
     ] = field(default_factory=dict)
+    predictions: Annotated[
+        Literal["batch", "realtime"],
+        Field(
+            description="what a window is judged on: its rows scored by batch inference, or what live servers logged"
+        ),
+    ] = "batch"
     channels: tuple[Annotated[Any, PluginField("channel")], ...] = ()
     schedule: Annotated[Cron, Field(description="cron: when closed windows are looked for")] = "0 * * * *"
     alerts: Annotated[

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlmon_dagster.adapters.prediction_log.disk import Disk, OsDisk, make_directory
+from mlmon_dagster.adapters.prediction_log.reading import QUARANTINE
 from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader
 from mlmon_dagster.adapters.prediction_log.segments import (
     SEGMENT_BYTES,
@@ -65,8 +66,17 @@ class LogOptions:
     """Payloads that may wait for the disk; more are refused."""
     segment_bytes: int = SEGMENT_BYTES
     segment_seconds: float = SEGMENT_SECONDS
+    ship_to: str | None = "parquet"
+    """Where finished segments are shipped: `s3://bucket/prefix`, a folder (relative to the log's), or nowhere."""
     sample: float = 1.0
     """Share of the requests that are logged, by a checksum of their id; every segment says it."""
+
+    @property
+    def destination(self) -> str | None:
+        """Where segments are shipped, as an absolute path or a URL."""
+        if self.ship_to is None or self.ship_to.startswith("s3://"):
+            return self.ship_to
+        return str((self.directory / self.ship_to).absolute())
 
 
 @dataclass
@@ -99,6 +109,15 @@ class LogCounts:
     """Of the last commit."""
 
 
+@dataclass
+class ShippingCounts:
+    """What `/metrics` says about shipping."""
+
+    runs: int = 0
+    failures: int = 0
+    last_failure: str = ""
+
+
 class PredictionLog:
     """The log of one process: `append` from any thread, or `put` from the event loop.
 
@@ -117,6 +136,7 @@ class PredictionLog:
         make_directory(options.directory)
         self.options = options
         self.counts = LogCounts()
+        self.shipping = ShippingCounts()
         self.failing: str | None = None
         """Why nothing can be logged now, or `None`."""
         self._disk = disk or OsDisk()
@@ -161,6 +181,8 @@ class PredictionLog:
             "failing": self.failing,
             "waiting": self._pending,
             "sample": options.sample,
+            "shipped_to": options.destination,
+            "shipping_failed": self.shipping.last_failure or None,
         }
 
     def unshipped(self) -> list[tuple[float, int]]:
@@ -172,6 +194,11 @@ class PredictionLog:
             except FileNotFoundError:  # it was shipped meanwhile
                 continue
         return found
+
+    def quarantined(self) -> int:
+        """Files in which something of a segment was put aside because it was torn or damaged."""
+        folder = self.options.directory / QUARANTINE
+        return sum(1 for _ in folder.iterdir()) if folder.exists() else 0
 
     @property
     def boot(self) -> str:

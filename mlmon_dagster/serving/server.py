@@ -92,6 +92,7 @@ async def _serve(
     from mlmon_dagster.adapters.targets._process import published
     from mlmon_dagster.serving.connections import DRAIN_SECONDS, Connections
     from mlmon_dagster.serving.control import open_line
+    from mlmon_dagster.serving.shipping import ship_regularly
 
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     patience = [DRAIN_SECONDS]
@@ -104,7 +105,9 @@ async def _serve(
     loop.add_signal_handler(signal.SIGINT, interrupted)
     connections = Connections(application)
     await connections.accept(listener)
-    looking = asyncio.create_task(_look(application))
+    tasks = [asyncio.create_task(_look(application))]
+    if options.log.destination is not None:
+        tasks.append(asyncio.create_task(ship_regularly(application.predictor.log, options.log.destination)))
     address = f"http://{options.host}:{listener.getsockname()[1]}"
     if options.home is not None:
         await open_line(control_path(options.home), ending.set)
@@ -113,7 +116,9 @@ async def _serve(
     await ending.wait()
     application.draining = True
     await connections.drain(patience[0], SHUTDOWN_SECONDS)
-    looking.cancel()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _look(application: "Application") -> None:

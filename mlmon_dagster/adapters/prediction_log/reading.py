@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlmon_dagster.adapters.prediction_log.destinations import Destination
 from mlmon_dagster.adapters.prediction_log.frames import Scan, scan, seed_of
 from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, table_of
-from mlmon_dagster.adapters.prediction_log.segments import began, segment_files
+from mlmon_dagster.adapters.prediction_log.segments import began, prefix_of, segment_files
+from mlmon_dagster.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,10 +39,16 @@ class SegmentContent:
 
 
 def read_segment(path: Path) -> SegmentContent:
-    """The segment's whole frames; whatever is torn is in `scan.damaged`."""
+    """The segment's whole frames; whatever is torn is in `scan.damaged`. `DataError` when its header is lost."""
     content = path.read_bytes()
     found = scan(content, seed_of(path.name))
-    header = SegmentHeader.decoded(found.payloads[0]) if found.payloads else None
+    try:
+        header = SegmentHeader.decoded(found.payloads[0]) if found.payloads else None
+    except DataError as error:
+        raise DataError(
+            f"the segment {path.name} has lost its header: {len(found.payloads)} payloads in it cannot be read",
+            hint="the shipper puts it into the folder `quarantine` beside the log",
+        ) from error
     return SegmentContent(path.name, header, found, content)
 
 
@@ -93,6 +101,42 @@ def read_segments(directory: Path, start: datetime | None = None, end: datetime 
             except FileNotFoundError:  # it was shipped meanwhile
                 continue
             tables += [rows] if rows is not None else []
+    return tables
+
+
+def read_predictions(
+    directory: Path, shipped: Destination | None, model: str, start: datetime | None, end: datetime | None
+) -> "pa.Table | None":
+    """The model's predictions of `[start, end)` by time, each request id once: what monitoring windows and labels read.
+
+    Segments that are here are read before those that were shipped: one that is shipped meanwhile is read twice, and
+    counted once. `None` when nothing was ever logged in that time.
+    """
+    import pyarrow.compute as pc
+
+    tables = read_segments(directory, start, end)
+    tables = [table.filter(pc.equal(table["model"], model)) for table in tables]
+    if shipped is not None:
+        tables = _read_shipped(shipped, model, start, end) + tables
+    return united(tables, start, end)
+
+
+def _read_shipped(shipped: Destination, model: str, start: datetime | None, end: datetime | None) -> "list[pa.Table]":
+    import io
+
+    import pyarrow.parquet as pq
+
+    prefix, first = prefix_of(model), (start - SLACK).date() if start else None
+    last = (end + SLACK).date() if end else None
+    tables = []
+    for key in shipped.keys(prefix):
+        name = key.rpartition("/")[2]
+        if key.endswith(".parquet") and (first is None or began(name).date() >= first):
+            if last is not None and began(name).date() > last:
+                break
+            if may_hold(name, start, end):
+                content = io.BytesIO(shipped.get(key))
+                tables.append(pq.read_table(content, page_checksum_verification=True).replace_schema_metadata())
     return tables
 
 

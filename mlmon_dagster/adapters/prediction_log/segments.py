@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import quote
 
 from mlmon_dagster.adapters.prediction_log.disk import Disk, OsDisk
 from mlmon_dagster.adapters.prediction_log.frames import frames, seed_of
@@ -141,3 +142,8 @@ def segment_files(directory: Path) -> list[Path]:
 def began(name: str) -> datetime:
     """When the segment of that name was opened."""
     return datetime.strptime(name[:15], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
+
+
+def prefix_of(model: str) -> str:
+    """What the keys of a model begin with."""
+    return f"model={quote(model, safe='')}/"
