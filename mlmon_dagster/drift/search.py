@@ -15,14 +15,14 @@ def at_most(ascending: Array, thresholds: Array) -> Array:
     >>> at_most(np.array([2**60, 2**60 + 1]), np.array([2.0**60])).tolist()
     [1]
     """
-    held, none = _floored(thresholds, ascending.dtype)
+    held, none = floored(thresholds, ascending.dtype)
     found = np.searchsorted(ascending, held, side="right")
     return np.where(none, 0, found) if none is not None else found
 
 
 def below(ascending: Array, thresholds: Array) -> Array:
     """For each threshold, how many of the ascending values are strictly below it (int64)."""
-    held, none = _floored(thresholds, ascending.dtype)
+    held, none = floored(thresholds, ascending.dtype)
     found = np.searchsorted(ascending, held, side="left")
     if held is not thresholds:
         found = np.where(_equal(held, thresholds), found, np.searchsorted(ascending, held, side="right"))
@@ -36,7 +36,7 @@ def previous(values: Array) -> Array:
     return np.asarray(np.where(values > np.iinfo(values.dtype).min, values - values.dtype.type(1), values))
 
 
-def _floored(thresholds: Array, dtype: "np.dtype[Any]") -> tuple[Array, Array | None]:
+def floored(thresholds: Array, dtype: "np.dtype[Any]") -> tuple[Array, Array | None]:
     """Each threshold as the greatest value of the type that is not above it; and where there is no such value."""
     if thresholds.dtype == dtype or dtype.kind not in "iuf" or thresholds.dtype.kind not in "iuf":
         return thresholds, None
