@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
+from mlmon_dagster.assets.attribution import attribution_checks
 from mlmon_dagster.assets.estimate import estimate_checks
 from mlmon_dagster.assets.joint import joint_checks
 from mlmon_dagster.assets.judged_rows import JudgedRows, judged_rows
@@ -16,7 +17,7 @@ from mlmon_dagster.drift.monitor import Drift, Monitor, judge, verdict_of
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
-from mlmon_dagster.pipeline.spec import ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
+from mlmon_dagster.pipeline.spec import ATTRIBUTION, ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
 from mlmon_dagster.ports import ModelVersion
 
 
@@ -27,6 +28,8 @@ def checks(pipeline: Pipeline) -> Mapping[str, str]:
         name: f"The window has not drifted from the reference ({_method(m)})." for name, m in declared.monitors.items()
     }
     texts |= {name: f"The window's metrics pass `{name}`." for name in declared.checks}
+    if declared.attribution:
+        texts[ATTRIBUTION] = "The model leans on the features that it leaned on in the reference."
     if ESTIMATE in declared.immediate_checks:
         texts[ESTIMATE] = "As far as can be told without labels, the metric is as good as on the reference."
     if declared.performance:
@@ -51,7 +54,7 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     metrics = {"rows": float(rows.num_rows), **_drift_metrics(drifts), **_missing_metrics(window)}
     metrics |= {"rows.other_versions": float(judged.others)} if judged.others else {}
     labelled, measured = label_checks(stage, ports, version, rows)
-    estimated = estimate_checks(stage, ports, version, rows)
+    estimated = estimate_checks(stage, ports, version, rows) + attribution_checks(stage, ports, version, rows)
     joint, measured_jointly = joint_checks(stage, ports, version, rows)
     metrics |= measured_jointly
     metrics |= measured | {name: value for check in estimated for name, value in check.metrics.items()}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.assets import callables
+from mlmon_dagster.assets.attribution import attribution_files
 from mlmon_dagster.assets.expectation import expect
 from mlmon_dagster.assets.expected import EXPECTATION
 from mlmon_dagster.assets.joint import learned_files
@@ -76,6 +77,7 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
         files={
             **({EXPECTATION: expectation.to_bytes()} if expectation else {}),
             **learned_files(stage.pipeline, table, fitted.inputs),
+            **attribution_files(stage.pipeline, fitted.model, frame[list(fitted.inputs)]),
         },
     )
     register_model(ports.governance, stage.pipeline, version, actor=MACHINE)

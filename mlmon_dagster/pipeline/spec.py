@@ -49,6 +49,9 @@ LABEL, TARGET_DRIFT, PERFORMANCE_DRIFT = "label", "target_drift", "performance_d
 ESTIMATE = "performance_estimate"
 """The check of the performance that is estimated without labels."""
 
+ATTRIBUTION = "attribution_drift"
+"""The check of what the model leans on."""
+
 APPROVAL_FLOORS = {"dev": 0, "staging": 1, "prod": 2}
 """Approvals an environment needs at least (requirement 12.1); a pipeline may raise them, never lower them."""
 
@@ -376,6 +379,17 @@ class Performance:
 
 
 @dataclass(frozen=True)
+class AttributionMonitor:
+    """Whether the model still leans on the features it leaned on (needs the extra `shap`)."""
+
+    __pydantic_config__ = CONFIG
+
+    threshold: Annotated[float, Field(gt=0, le=1, description="1 - NDCG above which it is drift")] = 0.1
+    rows: Annotated[int, Field(ge=10, le=10_000, description="rows that are explained, of reference and window")] = 200
+    minimum_rows: Annotated[int, Field(ge=1, description="complete rows below which nothing is said")] = 30
+
+
+@dataclass(frozen=True)
 class ModelMonitoring:
     """Stage 7: monitors, checks and performance of every window, and the channels that alerts travel on."""
 
@@ -393,6 +407,7 @@ class ModelMonitoring:
             description="what a window is judged on: its rows scored by batch inference, or what live servers logged"
         ),
     ] = "batch"
+    attribution: AttributionMonitor | None = None
     channels: tuple[Annotated[Any, PluginField("channel")], ...] = ()
     schedule: Annotated[Cron, Field(description="cron: when closed windows are looked for")] = "0 * * * *"
     alerts: Annotated[
@@ -408,7 +423,7 @@ class ModelMonitoring:
         if not self.monitors:
             raise ValueError("a pipeline without a monitor would never see drift: declare at least one")
         twice = set(self.monitors) & set(self.checks)
-        for name in {*self.monitors, *self.checks} & {PERFORMANCE_DRIFT, TARGET_DRIFT, ESTIMATE}:
+        for name in {*self.monitors, *self.checks} & {PERFORMANCE_DRIFT, TARGET_DRIFT, ESTIMATE, ATTRIBUTION}:
             raise ValueError(f"the name {name} belongs to a check of `performance`: choose another")
         if twice:
             raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
@@ -422,7 +437,8 @@ class ModelMonitoring:
     def immediate_checks(self) -> tuple[str, ...]:
         """Checks that are judged as soon as a window is scored; those of labels wait for them."""
         estimate = (ESTIMATE,) if self.performance and self.performance.estimate else ()
-        return (*self.monitors, *self.checks, *estimate)
+        attribution = (ATTRIBUTION,) if self.attribution else ()
+        return (*self.monitors, *self.checks, *attribution, *estimate)
 
     @property
     def check_names(self) -> tuple[str, ...]:
