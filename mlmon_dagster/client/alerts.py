@@ -24,6 +24,13 @@ class Alerts:
         """One alert."""
         return self._at.one(Alert, f"/api/alerts/{id}")
 
+    def raise_(
+        self, pipeline: str, check: str, environment: str | None = None, window: str | None = None, *, reason: str
+    ) -> Recorded[Alert]:
+        """Tells what a monitor outside found."""
+        where = {"pipeline": pipeline, "environment": environment, "window": window}
+        return self._at.change(Alert, "/api/alerts", {**where, "check": check, "reason": reason})
+
     def acknowledge(self, id: str, *, reason: str = "") -> Recorded[Alert]:
         """Somebody looks after it."""
         return self._at.change(Alert, f"/api/alerts/{id}/acknowledge", {"reason": reason})

@@ -1,11 +1,15 @@
 """Pipelines and their locks at a server."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlmon_dagster.client.connection import Connection, read
 from mlmon_dagster.governance.locks import Lock
+from mlmon_dagster.governance.pipelines import PipelineVersion
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.pipelines import PipelinePage, PipelineSummary
+from mlmon_dagster.pipeline.rules import AlertRule
+from mlmon_dagster.pipeline.versions import Change
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,20 @@ class Pipelines:
     def get(self, name: str) -> PipelinePage:
         """One pipeline."""
         return self._at.one(PipelinePage, f"/api/pipelines/{name}")
+
+    def versions(self, name: str) -> tuple[PipelineVersion, ...]:
+        """Versions that governance has seen, oldest first."""
+        found = self._at.get(f"/api/pipelines/{name}/versions")
+        return tuple(reversed([read(PipelineVersion, one) for one in found]))
+
+    def diff(self, name: str, before: str | None = None, after: str | None = None) -> tuple[Change, ...]:
+        """What changed between two versions."""
+        found = self._at.get(f"/api/pipelines/{name}/diff", before=before, after=after)
+        return tuple(Change(one["path"], one["before"], one["after"]) for one in found)
+
+    def rules(self, name: str) -> Mapping[str, AlertRule]:
+        """Alert rules that apply to its metrics, by name."""
+        return {rule: read(AlertRule, one) for rule, one in self._at.get(f"/api/pipelines/{name}/rules").items()}
 
     def locks(self, name: str) -> tuple[Lock, ...]:
         """Locks of its stages."""

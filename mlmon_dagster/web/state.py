@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from mlmon_dagster.governance.access import Caller
 from mlmon_dagster.lifecycle.desk import Desk, Premises
 from mlmon_dagster.lifecycle.identity import Identity
+from mlmon_dagster.web.news import News
 from mlmon_dagster.web.providers import Providers
 from mlmon_dagster.web.rates import Buckets, Rate
 from mlmon_dagster.web.refusals import Refusals
@@ -31,6 +32,7 @@ class Web:
     logins: Buckets = field(default_factory=lambda: Buckets(LOGINS))
     providers: Providers = field(default_factory=Providers)
     refusals: Refusals = field(default_factory=Refusals)
+    news: News = field(default_factory=News)
 
     def desk(self, caller: Caller) -> Desk:
         """The desk of somebody who was recognised."""

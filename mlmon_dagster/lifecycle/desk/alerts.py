@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mlmon_dagster.errors import InputError
+from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.governance.alerts import OPEN, Alert
 from mlmon_dagster.governance.maintenance import Maintenance
 from mlmon_dagster.lifecycle import alerts as commands
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.standing import Standing, having
+from mlmon_dagster.plugins import unknown
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,18 @@ class Alerts:
     def get(self, id: str) -> Alert:
         """One alert; `MissingError` names the open ones."""
         return self._at.one(Alert, id, "alert", state=OPEN)
+
+    def raise_(
+        self, pipeline: str, check: str, environment: str | None = None, window: str | None = None, *, reason: str
+    ) -> Recorded[Alert]:
+        """Tells what a monitor outside found; see `lifecycle.alerts.raise_alert`."""
+        declared = self._at.declared(pipeline).pipeline
+        if environment is not None and environment not in declared.environments:
+            raise MissingError(unknown(f"environment of {pipeline}", environment, declared.environments))
+        found = commands.raise_alert(
+            self._at.governance, declared, environment, check, window=window, reason=reason, actor=self._at.actor
+        )
+        return self._at.recorded(found)
 
     def acknowledge(self, id: str, *, reason: str = "") -> Recorded[Alert]:
         """See `lifecycle.alerts.acknowledge_alert`."""

@@ -1,13 +1,21 @@
 """Pipelines and their locks at a desk."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlmon_dagster.errors import MissingError
+from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.locks import Lock
+from mlmon_dagster.governance.pipelines import PipelineVersion, recordable
+from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.lifecycle import locks as commands
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.standing import Standing
 from mlmon_dagster.lifecycle.governance import Declaration
+from mlmon_dagster.pipeline.rules import AlertRule
+from mlmon_dagster.pipeline.versions import Change, changes
+from mlmon_dagster.plugins import unknown
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,36 @@ class Pipelines:
             dict(getattr(declared, "body", {})),
         )
 
+    def versions(self, name: str) -> tuple[PipelineVersion, ...]:
+        """Versions that governance has seen, oldest first."""
+        self._at.declared(name)
+        with self._at.governance.ledger.read() as reading:
+            return tuple(sorted(reading.find(PipelineVersion, pipeline=name), key=lambda one: one.declared_at))
+
+    def diff(self, name: str, before: str | None = None, after: str | None = None) -> tuple[Change, ...]:
+        """What changed between two versions, by (the beginning of) their digests.
+
+        By default from the version that was live in prod, or seen last, to the one that is declared now.
+        """
+        declared = self._at.declared(name)
+        seen = {one.digest: one.body for one in self.versions(name)}
+        present = {**seen, declared.digest: recordable(declared.body)}
+        old = self._deployed(name, seen) if before is None else _named(present, before)
+        new = declared.digest if after is None else _named(present, after)
+        return changes(present.get(old, {}), present[new])
+
+    def rules(self, name: str) -> Mapping[str, AlertRule]:
+        """Alert rules that apply to its metrics, by name."""
+        return self._at.declared(name).pipeline.stages.model_monitoring.alert_rules
+
+    def _deployed(self, name: str, seen: Mapping[str, Any]) -> str:
+        with self._at.governance.ledger.read() as reading:
+            for one in reading.find(Deployment, pipeline=name, environment="prod", state="live"):
+                asked = reading.one(Promotion, one.promotion) if one.promotion else None
+                if asked is not None and asked.pipeline_digest in seen:
+                    return asked.pipeline_digest
+        return (*seen, "")[len(seen) - 1] if seen else ""
+
     def locks(self, name: str) -> tuple[Lock, ...]:
         """Locks of its stages."""
         self._at.declared(name)
@@ -91,6 +129,13 @@ class Pipelines:
         pipeline = self._at.declared(name).pipeline
         found = commands.release_lock(self._at.governance, pipeline, stage, actor=self._at.actor, reason=reason)
         return self._at.recorded(found)
+
+
+def _named(versions: Mapping[str, Any], digest: str) -> str:
+    found = [one for one in versions if one.startswith(digest)]
+    if len(found) != 1:
+        raise MissingError(unknown("version", digest, tuple(one[:12] for one in versions)))
+    return found[0]
 
 
 def _locked(declared: Declaration, locks: tuple[Lock, ...]) -> tuple[str, ...]:

@@ -7,13 +7,23 @@ from fastapi import APIRouter
 from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
-from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, Text
+from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, Text, WindowKey, Word
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], route_class=GovernedRoute)
 
 AlertRecorded = with_receipt(Alert)
 State = Literal["active", "open", "acknowledged", "resolved"]
+
+
+class Failure(Body):
+    """What failed where; while it is open, the same again only counts."""
+
+    pipeline: Name
+    check: Word
+    environment: EnvironmentName | None = None
+    window: WindowKey | None = None
+    reason: Reason
 
 
 class Acknowledgement(Body):
@@ -39,6 +49,12 @@ def list_alerts(
     """Alerts, newest first; `state=active` is what closes gates now."""
     found = at.alerts.list(pipeline, environment, state)
     return paging.page(found[::-1], lambda one: one.id)
+
+
+@router.post("", status_code=201, response_model=AlertRecorded, **takes("alerts"))
+def raise_alert(at: AtDesk, body: Failure) -> Any:
+    """Tells what a monitor outside of the pipeline found: it is sent over its channels and closes its gates."""
+    return recorded(at.alerts.raise_(body.pipeline, body.check, body.environment, body.window, reason=body.reason))
 
 
 @router.get("/{id}", response_model=Alert, **takes("see"))

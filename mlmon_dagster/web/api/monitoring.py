@@ -9,9 +9,12 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.check import Judged, Verdict
 from mlmon_dagster.ports import Measured
-from mlmon_dagster.web.documents import AtDesk
+from mlmon_dagster.web.api.alerts import AlertRecorded, Failure
+from mlmon_dagster.web.cursor import Page, Paged
+from mlmon_dagster.web.documents import AtDesk, recorded
 from mlmon_dagster.web.fields import EnvironmentName, Name, WindowKey, Word
 from mlmon_dagster.web.route import GovernedRoute, takes
 
@@ -47,6 +50,18 @@ class VerdictDocument(BaseModel):
     metrics: dict[str, Number]
     version: int | None
     at: datetime
+
+
+@router.get("/alerts", response_model=Page[Alert], **takes("see"))
+def list_monitoring_alerts(at: AtDesk, paging: Paged, pipeline: Name | None = None) -> Any:
+    """Alerts that are open, newest first; `GET /alerts` has the whole history."""
+    return paging.page(at.alerts.list(pipeline, state="active")[::-1], lambda one: one.id)
+
+
+@router.post("/alerts", status_code=201, response_model=AlertRecorded, **takes("alerts"))
+def raise_monitoring_alert(at: AtDesk, body: Failure) -> Any:
+    """As `POST /alerts`."""
+    return recorded(at.alerts.raise_(body.pipeline, body.check, body.environment, body.window, reason=body.reason))
 
 
 @router.get("/drift/{pipeline}", response_model=tuple[VerdictDocument, ...], **takes("see"))

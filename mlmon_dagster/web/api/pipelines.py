@@ -1,11 +1,14 @@
 """Pipelines: what is declared, and locks."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel, StringConstraints
 
 from mlmon_dagster.governance.locks import Lock
+from mlmon_dagster.governance.pipelines import PipelineVersion
 from mlmon_dagster.lifecycle.desk.pipelines import PipelinePage, PipelineSummary
+from mlmon_dagster.pipeline.rules import AlertRule
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
 from mlmon_dagster.web.fields import Body, Name, Reason, Text
@@ -14,6 +17,19 @@ from mlmon_dagster.web.route import GovernedRoute, takes
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], route_class=GovernedRoute)
 
 LockRecorded = with_receipt(Lock)
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{6,64}$")]
+"""A version's digest, or the beginning of it."""
+
+
+class ChangeDocument(BaseModel):
+    """One key that two versions declare differently; null stands for a key that is not there."""
+
+    path: str
+    stage: str | None
+    before: Any
+    after: Any
 
 
 class LockRequest(Body):
@@ -40,6 +56,25 @@ def list_pipelines(at: AtDesk, paging: Paged, project: Name | None = None) -> An
 def get_pipeline(at: AtDesk, pipeline: Name) -> Any:
     """One pipeline with everything its file says."""
     return at.pipelines.get(pipeline)
+
+
+@router.get("/{pipeline}/versions", response_model=tuple[PipelineVersion, ...], **takes("see"))
+def list_pipeline_versions(at: AtDesk, pipeline: Name) -> Any:
+    """Versions that governance has seen, with what each declared, newest first."""
+    return at.pipelines.versions(pipeline)[::-1]
+
+
+@router.get("/{pipeline}/diff", response_model=tuple[ChangeDocument, ...], **takes("see"))
+def get_diff(at: AtDesk, pipeline: Name, before: Digest | None = None, after: Digest | None = None) -> Any:
+    """What changed between two versions; by default from the one in prod to the one that is declared now."""
+    found = at.pipelines.diff(pipeline, before, after)
+    return [{"path": one.path, "stage": one.stage, "before": one.before, "after": one.after} for one in found]
+
+
+@router.get("/{pipeline}/rules", response_model=dict[str, AlertRule], **takes("see"))
+def list_rules(at: AtDesk, pipeline: Name) -> Any:
+    """Alert rules that apply to its metrics, by name: the built-in ones and those its file declares."""
+    return at.pipelines.rules(pipeline)
 
 
 @router.get("/{pipeline}/locks", response_model=tuple[Lock, ...], **takes("see"))

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from mlmon_dagster.governance.projects import Project
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
+from mlmon_dagster.web.etags import IfMatch, etag, refuse_changed
 from mlmon_dagster.web.fields import Body, EnvironmentName, Name, Reason, Text
 from mlmon_dagster.web.route import GovernedRoute, takes
 
@@ -16,13 +17,18 @@ router = APIRouter(prefix="/projects", tags=["projects"], route_class=GovernedRo
 ProjectRecorded = with_receipt(Project)
 
 
-class Saved(Body):
+class ProjectBody(Body):
     """A project as it shall be."""
 
-    name: Name
     description: Text = ""
     environments: list[EnvironmentName] = Field(default=["dev", "staging", "prod"], min_length=1, max_length=3)
     settings: dict[Name, Text] = Field(default_factory=dict, max_length=100)
+
+
+class Saved(ProjectBody):
+    """A project by its name."""
+
+    name: Name
 
 
 class Turn(Body):
@@ -47,9 +53,29 @@ def save_project(at: AtDesk, body: Saved) -> Any:
 
 
 @router.get("/{name}", response_model=Project, **takes("see"))
-def get_project(at: AtDesk, name: Name) -> Any:
-    """One project."""
-    return at.projects.get(name)
+def get_project(at: AtDesk, response: Response, name: Name) -> Any:
+    """One project; its `ETag` is what a change of it names."""
+    found = at.projects.get(name)
+    response.headers["ETag"] = etag(found.seq)
+    return found
+
+
+@router.put("/{name}", response_model=ProjectRecorded, **takes("admin"))
+def change_project(at: AtDesk, response: Response, name: Name, body: ProjectBody, if_match: IfMatch = None) -> Any:
+    """Gives the project as it was seen (`If-Match`) another description, environments and settings."""
+    refuse_changed(if_match, at.projects.get(name).seq)
+    found = at.projects.save(
+        name, description=body.description, environments=body.environments, settings=dict(body.settings)
+    )
+    response.headers["ETag"] = etag(found.record.seq)
+    return recorded(found)
+
+
+@router.delete("/{name}", response_model=ProjectRecorded, **takes("admin"))
+def delete_project(at: AtDesk, name: Name, reason: Reason, if_match: IfMatch = None) -> Any:
+    """Archives it, as `POST /projects/{name}/archive` does: the audit log outlives every project."""
+    refuse_changed(if_match, at.projects.get(name).seq)
+    return recorded(at.projects.archive(name, reason=reason))
 
 
 @router.post("/{name}/archive", response_model=ProjectRecorded, **takes("admin"))

@@ -1,0 +1,146 @@
+"""Versions and their differences, changes of what was seen, and live updates."""
+
+import http.client
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from api_office import Api, problem
+from api_server import HOST, served
+from governed import changed, deployed
+
+from mlmon_dagster.lifecycle.alerts import raise_alert
+from mlmon_dagster.lifecycle.identity import issue_token
+from mlmon_dagster.lifecycle.pipelines import declare_pipeline
+from mlmon_dagster.web.news import News
+
+
+def test_versions_and_what_changed_between_them(api: Api) -> None:
+    first = replace(api.ours, body={"windows": "weekly", "stages": {"data_ingestion": {"limit": 1}}})
+    second = replace(
+        changed(first, "cicd_enforcement", repository="acme/prices"),
+        body={"windows": "daily", "stages": {"data_ingestion": {"limit": 2}}},
+    )
+    for one in (first, second):
+        declare_pipeline(api.governance, one)
+        api.clock.pass_(minutes=1)
+    premises = replace(api.web.premises, pipelines=lambda: {"prices": second})
+    api.app.state.web = replace(api.web, premises=premises)
+    reader = api.by_token("sue", "read")
+    assert [one["digest"] for one in reader.get("/api/pipelines/prices/versions").json()] == [
+        second.digest,
+        first.digest,
+    ]
+    query = {"before": first.digest[:12], "after": second.digest[:12]}
+    assert reader.get("/api/pipelines/prices/diff", params=query).json() == [
+        {"path": "stages.data_ingestion.limit", "stage": "data_ingestion", "before": 1, "after": 2},
+        {"path": "windows", "stage": None, "before": "weekly", "after": "daily"},
+    ]
+    unknown = reader.get("/api/pipelines/prices/diff", params={"before": "abcdef"})
+    assert problem(unknown) == (404, "MISSING")
+
+
+def test_the_difference_to_what_is_in_prod_is_the_default(api: Api) -> None:
+    deployed(api.governance, api.ours, "prod")
+    assert api.by_token("sue", "read").get("/api/pipelines/prices/diff").json() == []
+
+
+def test_the_rules_that_apply_are_shown(api: Api) -> None:
+    rules = api.by_token("max", "read").get("/api/pipelines/prices/rules").json()
+    assert any(rule["above"] == 100 for rule in rules.values()), "the p99 of latency"
+
+
+def test_a_monitor_outside_raises_an_alert(api: Api) -> None:
+    body = {"pipeline": "prices", "check": "cloudwatch/5xx", "environment": "dev", "reason": "7 % of answers"}
+    raised = api.by_token("max", "operate").post("/api/monitoring/alerts", json=body)
+    assert (raised.status_code, raised.json()["state"]) == (201, "open")
+    found = api.by_token("sue", "read").get("/api/monitoring/alerts").json()["items"]
+    assert [one["id"] for one in found] == [raised.json()["id"]]
+    assert problem(api.by_token("mia", "operate").post("/api/alerts", json=body)) == (403, "DENIED")
+
+
+def test_a_project_is_changed_as_it_was_seen(api: Api) -> None:
+    admin = api.by_token("root", "admin", "read")
+    saved = admin.post("/api/projects", json={"name": "pricing", "description": "prices"})
+    assert saved.status_code == 201, saved.text
+    tag = admin.get("/api/projects/pricing").headers["etag"]
+    body = {"description": "all prices"}
+    assert problem(admin.put("/api/projects/pricing", json=body)) == (428, "IF_MATCH")
+    done = admin.put("/api/projects/pricing", json=body, headers={"If-Match": tag})
+    assert (done.status_code, done.json()["description"]) == (200, "all prices")
+    before = api.length
+    assert problem(admin.put("/api/projects/pricing", json=body, headers={"If-Match": tag})) == (412, "CHANGED")
+    assert problem(admin.put("/api/projects/none", json=body, headers={"If-Match": tag})) == (404, "MISSING")
+    assert api.length == before
+    gone = admin.delete("/api/projects/pricing", params={"reason": "moved"}, headers={"If-Match": done.headers["etag"]})
+    assert gone.json()["state"] == "archived"
+
+
+class Listener:
+    """A browser's `EventSource`, on a real connection."""
+
+    def __init__(self, api: Api, port: int, name: str, last: int | None = None) -> None:
+        token = issue_token(api.web.identity, name, ["read"], 1, actor=name).text
+        self.connection = http.client.HTTPConnection(HOST, port, timeout=20)
+        headers = {"Authorization": f"Bearer {token}"} | ({"Last-Event-ID": str(last)} if last is not None else {})
+        self.connection.request("GET", "/api/events", headers=headers)
+        self.answer = self.connection.getresponse()
+        self.answer.readline()
+
+    def close(self) -> None:
+        self.answer.close()
+        self.connection.close()
+
+    def raised(self) -> dict[str, Any]:
+        """The next alert that is told."""
+        while (event := self.next())["event"] != "alert.raised":
+            pass
+        return event
+
+    def next(self) -> dict[str, Any]:
+        """The next event."""
+        event: dict[str, Any] = {}
+        while True:
+            line = self.answer.readline().decode().rstrip("\n")
+            if line.startswith(":"):
+                continue
+            if not line:
+                if event:
+                    return event
+                continue
+            name, _, value = line.partition(": ")
+            event[name] = json.loads(value) if name == "data" else value
+
+
+def test_what_is_recorded_is_told_to_who_may_see_it(api: Api) -> None:
+    with served(api) as port:
+        sponsor, stranger = Listener(api, port, "sue"), Listener(api, port, "eve")
+        assert sponsor.answer.headers["content-type"].startswith("text/event-stream")
+        alert = raise_alert(api.governance, api.ours.pipeline, "dev", "inputs", window=None, reason="drift")
+        event = sponsor.raised()
+        assert event["data"]["subject"] == alert.id
+        theirs = api.web.premises.pipelines()["foreign"]
+        raise_alert(api.governance, theirs.pipeline, "dev", "inputs", window=None, reason="drift")
+        assert stranger.next()["data"]["project"] == "strangers", "the first thing that a stranger hears"
+        again = Listener(api, port, "sue", last=int(event["id"]) - 1)
+        assert again.raised()["id"] == event["id"]
+        for one in (sponsor, stranger, again):
+            one.close()
+
+
+def test_however_many_listen_the_log_is_read_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment, reads = [0.0], []
+    news = News(clock=lambda: moment[0])
+
+    class Counting:
+        def read(self) -> Any:
+            reads.append(1)
+            return api.governance.ledger.read()
+
+    governance = replace(api.governance, ledger=Counting())  # type: ignore[arg-type]
+    found = {news.after(governance, 0) for _ in range(50)}
+    assert len(found) == len(reads) == 1
+    moment[0] = 1
+    assert news.after(governance, 3)[0].seq == 4
+    assert len(reads) == 2
