@@ -20,7 +20,7 @@ TRAINED_ON = 10_000
 PEER = """
 import json, os, resource, sys, time
 source, model, target = sys.argv[1:]
-os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+os.environ["PYSPARK_PYTHON"] = sys.executable
 began = time.perf_counter()
 import mlflow
 from pyspark.sql import SparkSession

@@ -69,6 +69,7 @@ class Keeper:
             self._look()
             time.sleep(LOOK_SECONDS)
         self._end_router()
+        self._end_children()
         (self._folder / "keeper" / "server.json").unlink(missing_ok=True)
         os.close(self._lock)
 
@@ -92,6 +93,7 @@ class Keeper:
         """Starts what should run and does not; ends what it started and should not run."""
         routes = read_routes(self._folder)
         homes = {route.home for route in routes.routes} if routes else set()
+        self._end_children(homes)
         if not homes:
             self._ending = True
             return
@@ -99,7 +101,13 @@ class Keeper:
         self._keep_router(now)
         for home in homes:
             self._keep(home, now)
-        for home in [one for one in self._watched if one not in homes and one != "router"]:
+
+    def _end_children(self, named: "set[str] | None" = None) -> None:
+        """Ends servers that were started here and that no route names, also one that does not hold its lock yet."""
+        if named is None:
+            routes = read_routes(self._folder)
+            named = {route.home for route in routes.routes} if routes else set()
+        for home in [one for one in self._watched if one not in named and one != "router"]:
             child = self._watched.pop(home).child
             if child is not None and child.poll() is None:
                 child.terminate()

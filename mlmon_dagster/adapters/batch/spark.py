@@ -1,5 +1,7 @@
 """The same scoring on Spark: every executor scores its own pieces of the folder."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ def score_on_spark(source: Path, target: Path, model: Path, version: int, master
         ) from None
     if target.exists() and any(target.iterdir()):
         raise InputError(f"{target} is not empty: Spark writes a folder as a whole", hint="choose another folder")
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("mlmon batch-predict")
     spark = (builder.master(master) if master else builder).getOrCreate()
     scorer = BatchScorer.open(model, version)
