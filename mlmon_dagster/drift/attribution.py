@@ -24,7 +24,7 @@ class Attribution:
 
 @dataclass(frozen=True)
 class AttributionDrift:
-    """`value` is 1 - NDCG, from 0 for the same order of features to 1; `moved` features by the change of their share."""
+    """`value` is 1 - NDCG, from 0 for the same order of features to 1; `moved`: features by their share's change."""
 
     value: float
     moved: Mapping[str, float]

@@ -53,9 +53,13 @@ class Standard:
             total[fills[name]] += int(missing.sum())
             shares[name] = {category: count / len(listed) for category, count in total.items()}
         plain = cls(shares, fills, np.zeros(len(fills)), np.ones(len(fills)))
-        matrix = plain.matrix(reference)
-        stds = matrix.std(axis=0)
-        return cls(shares, fills, matrix.mean(axis=0), np.where(stds > 0, stds, 1.0))
+        count, means, squares = 0, np.zeros(len(fills)), np.zeros(len(fills))
+        for block in plain.blocks(reference):
+            apart, more = block.mean(axis=0) - means, len(block)
+            squares += ((block - block.mean(axis=0)) ** 2).sum(axis=0) + apart**2 * count * more / (count + more)
+            means, count = means + apart * more / (count + more), count + more
+        stds = np.sqrt(squares / count)
+        return cls(shares, fills, means, np.where(stds > 0, stds, 1.0))
 
     def matrix(self, rows: Table) -> Array:
         """The standardised rows, shape (rows, columns); `DataError` names a column that is not there."""
@@ -102,3 +106,12 @@ class Standard:
 def rows_of(table: Table) -> int:
     """How many rows a table has."""
     return len(next(iter(table.values()))) if table else 0
+
+
+def thinned(table: Table, rows: int) -> Table:
+    """At most so many rows, spread evenly."""
+    count = rows_of(table)
+    if count <= rows:
+        return table
+    chosen = np.linspace(0, count - 1, rows).astype(int)
+    return {name: np.asarray(values)[chosen] for name, values in table.items()}

@@ -10,7 +10,7 @@ from mlmon_dagster.drift.boosting import fit
 from mlmon_dagster.drift.column import Array
 from mlmon_dagster.drift.multivariate.encoding import BINS, Encoder
 from mlmon_dagster.drift.multivariate.joint import JointMeasure, Learned, Table
-from mlmon_dagster.drift.multivariate.matrix import rows_of
+from mlmon_dagster.drift.multivariate.matrix import thinned
 from mlmon_dagster.drift.performance.scored import area_under_roc
 
 FOLDS = 5
@@ -39,7 +39,7 @@ class DomainClassifier:
 
     def learn(self, reference: Table) -> Learned:
         encoder = Encoder.of(reference)
-        codes = encoder.codes(_thinned(reference, self.rows))
+        codes = encoder.codes(thinned(reference, self.rows))
         about, edges = encoder.packed("edges.")
         return Learned({"encoder": about}, {**edges, "codes": codes})
 
@@ -47,7 +47,7 @@ class DomainClassifier:
         from scipy.special import ndtr
 
         encoder = Encoder.unpacked(learned.about["encoder"], learned.arrays, "edges.")
-        before, now = learned.arrays["codes"], encoder.codes(_thinned(window, self.rows))
+        before, now = learned.arrays["codes"], encoder.codes(thinned(window, self.rows))
         codes = np.concatenate([before, now])
         target = np.concatenate([np.zeros(len(before)), np.ones(len(now))])
         fold = np.concatenate([np.arange(len(before)) % FOLDS, np.arange(len(now)) % FOLDS])
@@ -66,12 +66,6 @@ class DomainClassifier:
         names = tuple(encoder.codings)
         value, numbers = max(0.0, 2 * area - 1), {"domain_classifier.auc": area}
         return JointMeasure(value, float(ndtr(-score)), numbers, tuple(names[one] for one in order))
-
-
-def _thinned(table: Table, rows: int) -> Table:
-    count = rows_of(table)
-    chosen = np.unique(np.linspace(0, max(count - 1, 0), min(rows, count)).astype(int)) if count else np.zeros(0, int)
-    return {name: np.asarray(values)[chosen] for name, values in table.items()}
 
 
 def _gaps(before: Array, now: Array) -> Array:

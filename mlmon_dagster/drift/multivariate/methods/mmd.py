@@ -8,10 +8,13 @@ from pydantic import Field
 
 from mlmon_dagster.drift.column import Array
 from mlmon_dagster.drift.multivariate.joint import JointMeasure, Learned, Table
-from mlmon_dagster.drift.multivariate.matrix import Standard, rows_of
+from mlmon_dagster.drift.multivariate.matrix import Standard, rows_of, thinned
 
 SAMPLE = 500
 """Rows of the reference that the kernel's width is taken from."""
+
+LARGEST = 100_000
+"""Rows of a side that are looked at; of more, as many, spread evenly."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Mmd:
     features: Annotated[int, Field(ge=16, le=4096, description="random Fourier features")] = 256
 
     def learn(self, reference: Table) -> Learned:
+        reference = thinned(reference, LARGEST)
         standard, rows = Standard.of(reference), rows_of(reference)
         chosen = np.unique(np.linspace(0, rows - 1, SAMPLE).astype(int))
         sample = standard.matrix({name: values[chosen] for name, values in reference.items()})
@@ -57,6 +61,7 @@ class Mmd:
 
         about, arrays = learned.about, learned.arrays
         standard = Standard.read(about["standard"], arrays["means"], arrays["stds"])
+        window = thinned(window, LARGEST)
         rows, total, moved = rows_of(window), np.zeros(len(arrays["mean"])), np.zeros(len(standard.means))
         for block in standard.blocks(window):
             total += _features(block, arrays["frequencies"]).sum(axis=0)

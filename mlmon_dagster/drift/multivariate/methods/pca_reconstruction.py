@@ -1,5 +1,6 @@
 """The reconstruction error of principal components: finds columns that no longer go together."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -69,24 +70,25 @@ class PcaReconstruction:
 
 def _unseen(standard: Standard, kept: int, reference: Table) -> float:
     """The mean error of the reference's rows on planes of the other rows: what new rows have without any drift."""
-    blocks = list(standard.blocks(reference))
     products = np.zeros((FOLDS, len(standard.means), len(standard.means)))
-    start = 0
-    for block in blocks:
-        fold = (start + np.arange(len(block))) % FOLDS
-        for one in range(FOLDS):
-            products[one] += block[fold == one].T @ block[fold == one]
-        start += len(block)
-    total, count, start = 0.0, 0, 0
-    planes = [np.linalg.eigh(products.sum(axis=0) - products[one])[1][:, ::-1][:, :kept] for one in range(FOLDS)]
-    for block in blocks:
-        fold = (start + np.arange(len(block))) % FOLDS
-        for one, plane in enumerate(planes):
-            part = block[fold == one]
-            error = part - (part @ plane) @ plane.T
-            total += float(np.sqrt(np.einsum("ij,ij->i", error, error)).sum())
-        count, start = count + len(block), start + len(block)
+    for one, part in _parts(standard, reference):
+        products[one] += part.T @ part
+    whole, total, count = products.sum(axis=0), 0.0, 0
+    rests = []
+    for one in range(FOLDS):
+        plane = np.linalg.eigh(whole - products[one])[1][:, ::-1][:, :kept]
+        rests.append(np.eye(len(plane)) - plane @ plane.T)
+    for one, part in _parts(standard, reference):
+        error = part @ rests[one]
+        total += float(np.sqrt(np.einsum("ij,ij->i", error, error)).sum())
+        count += len(part)
     return total / count
+
+
+def _parts(standard: Standard, reference: Table) -> Iterator[tuple[int, Array]]:
+    """The fold and the rows of every fifth row of each block."""
+    for block in standard.blocks(reference):
+        yield from ((one, block[one::FOLDS]) for one in range(FOLDS))
 
 
 def _errors(standard: Standard, plane: Array, rows: Table) -> tuple[float, float, Array]:
