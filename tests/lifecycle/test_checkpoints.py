@@ -1,6 +1,7 @@
 """Checkpoints: what they show of a log that somebody rewrote, and when they are written."""
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -156,6 +157,31 @@ def test_a_random_rewriting_is_found_where_it_begins(signed: tuple[list[Sealed],
             with pytest.raises(TamperedError) as found:
                 verify_checkpoints(Paper(forged), seals)
             assert found.value.seq == seq
+
+
+def test_a_thousand_random_changes_are_found_where_they_begin(signed: tuple[list[Sealed], Notary]) -> None:
+    """A flipped bit of a payload, hash or leaf, a lost, doubled or swapped entry; bare, or chained anew."""
+    lines, seals = signed
+    chance = random.Random(7)
+    for number in range(1000):
+        seq, other = sorted(chance.sample(range(1, 21), 2))
+        kind = chance.choice(("payload", "hash", "leaf", "lost", "doubled", "swapped", "anew"))
+        forged = list(lines)
+        if kind in ("payload", "anew"):
+            forged = edited(lines, seq, subject=f"s{chance.random()}")
+            forged = rechained(forged) if kind == "anew" else forged
+        elif kind in ("hash", "leaf"):
+            forged[seq - 1] = replace(lines[seq - 1], **{kind: f"{chance.getrandbits(256):064x}"})
+        elif kind == "lost":
+            del forged[seq - 1]
+        elif kind == "doubled":
+            forged.insert(seq, lines[seq - 1])
+            seq += 1
+        else:
+            forged[seq - 1], forged[other - 1] = lines[other - 1], lines[seq - 1]
+        with pytest.raises(TamperedError) as found:
+            verify_checkpoints(Paper(forged), seals)
+        assert found.value.seq == seq, (number, kind)
 
 
 def test_without_the_leaves_the_range_is_told(signed: tuple[list[Sealed], Notary], tmp_path: Path) -> None:
