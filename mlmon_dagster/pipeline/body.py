@@ -7,6 +7,7 @@ from typing import Any
 
 from mlmon_dagster import plugins
 from mlmon_dagster.drift.monitor import Monitor
+from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.spec import Pipeline
 
@@ -36,8 +37,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Source):
         return {**_plugin(value.reader), **_fields(value.rows)}
     if isinstance(value, Monitor):
-        own = {**_fields(value), "columns": _plain(value.columns), "threshold": value.threshold}
+        bare = dataclasses.replace(value, method=None)
+        own = {**_fields(bare), "columns": _plain(value.columns), "threshold": value.threshold}
         del own["name"], own["method"]
+        if isinstance(value.method, Compatible):
+            limit = {} if value.method.threshold is None else {"threshold": value.method.threshold}
+            del own["threshold"]
+            return {"use": value.method.method, **own, **limit, "compatible": value.method.peer}
         return {**_plugin(value.method), **own}
     return _fields(value) if type(value).__module__ in _OURS else _plugin(value)
 

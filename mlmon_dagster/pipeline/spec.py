@@ -338,6 +338,8 @@ class LabelMonitorField:
 
     def parse(self, raw: object) -> Monitor:
         """The monitor `target_drift` on the column `label`."""
+        if isinstance(raw, Mapping) and raw.get("columns") == [LABEL]:  # as a declaration is written again
+            raw = {key: value for key, value in raw.items() if key != "columns"}
         if isinstance(raw, Mapping) and {"column", "columns"} & set(raw):
             message = "the monitor of `target` has the column of the labels, it cannot have another"
             raise ValidationError.from_exception_data(
