@@ -12,7 +12,14 @@ from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.lifecycle.deployments import open_promotion
 from mlmon_dagster.lifecycle.promotions import request_promotion
-from mlmon_dagster.lifecycle.queries import deployments, live_deployment, models, pending_promotions, promotion
+from mlmon_dagster.lifecycle.queries import (
+    deployments,
+    live_deployment,
+    models,
+    opened_because,
+    pending_promotions,
+    promotion,
+)
 from mlmon_dagster.lifecycle.rollouts import Rollout
 from mlmon_dagster.ports import ModelVersion, Placement, Serving, Target
 
@@ -48,7 +55,8 @@ def _deploy(stage: StageRun, ports: Ports, deployment: Deployment, version: Mode
     )
     serving, facts = rollout.carry_out()
     ports.registry.point(version, environment)
-    return _result(serving, {**facts, "deployment": deployment.id, "promotion": deployment.promotion})
+    gate = opened_because(ports.governance, deployment.promotion or "")
+    return _result(serving, {**facts, "deployment": deployment.id, "promotion": deployment.promotion, "gate": gate})
 
 
 def _look_after(stage: StageRun, ports: Ports, environment: str) -> StageResult:

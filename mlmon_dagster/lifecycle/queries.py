@@ -47,6 +47,13 @@ def gate_verdict(
         return gate.verdict(reading, governance, declared, asked, digest)
 
 
+def opened_because(governance: Governance, promotion: str) -> dict[str, str]:
+    """Condition -> what the promotion's gate said of it when it opened; empty when it never did."""
+    with governance.ledger.read() as reading:
+        lines = reading.entries(newest=1, action="promotion.opened", subject=promotion)
+    return {name: detail for line in lines for name, detail, _ in line.entry.data.get("conditions", [])}
+
+
 def live_deployment(governance: Governance, pipeline: str, environment: str) -> Deployment | None:
     """What is live in the environment."""
     with governance.ledger.read() as reading:

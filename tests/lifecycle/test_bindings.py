@@ -15,7 +15,7 @@ from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.lifecycle.people import link_person, unlink_person
 from mlmon_dagster.lifecycle.pipelines import declare_pipeline, present_version
 from mlmon_dagster.lifecycle.promotions import approve, reject, request_promotion
-from mlmon_dagster.lifecycle.queries import gate_verdict, promotion
+from mlmon_dagster.lifecycle.queries import gate_verdict, opened_because, promotion
 
 ONE = declared()
 
@@ -106,6 +106,8 @@ def test_the_entry_of_an_opened_gate_says_why(ready: Governance) -> None:
     conditions = {name: detail for name, detail, _ in line.entry.data["conditions"]}
     assert conditions["approvals"] == "2 of 2: pia, sue"
     assert "check inputs" in conditions
+    assert opened_because(ready, asked.id) == conditions
+    assert opened_because(ready, "promotion-0") == {}
 
 
 def test_two_names_of_one_person_count_once(ready: Governance) -> None:
