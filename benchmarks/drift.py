@@ -49,7 +49,8 @@ ROWS = (
     Row("S", "10k x 10k x 25, all statistics", "ours_S", "evidently_S", "Evidently, default preset", 1, "350x"),
     Row("windows", "50 windows of 100k on one 1M reference, from Parquet", "ours_windows", "evidently_windows",
         "Evidently, default preset", 25, "400x"),
-    Row("windows", "50 windows of 100k on one 1M reference, from Parquet", "ours_windows", "scipy_windows", "scipy KS, W1, chi2", 25, "60x"),
+    Row("windows", "50 windows of 100k on one 1M reference, from Parquet", "ours_windows", "scipy_windows",
+        "scipy KS, W1, chi2", 25, "60x"),
     Row("auc", "AUC and KS of 1M scores, exact", "ours_auc", "sklearn_auc", "scikit-learn roc_auc_score", 1, "8x"),
 )  # fmt: skip
 
@@ -135,8 +136,8 @@ def report(found: dict[str, dict[str, float]], stream_rows: int) -> str:
     if "ours_auc" in found:
         lines.append(f"\nThe two AUCs differ by {abs(found['ours_auc']['answer'] - found['sklearn_auc']['answer'])}.")
     lines.append(
-        "\nRows may come from several runs on this machine (`--only`). Peers on numpy 2 are told to sort with AVX2 on Zen 4"
-        " as ours is. Scipy's windows are two, counted 25 times. A row that is not here was not measured."
+        "\nRows may come from several runs on this machine (`--only`). Peers on numpy 2 are told to sort with AVX2 on"
+        " Zen 4 as ours is. Scipy's windows are two, counted 25 times. A row that is not here was not measured."
     )
     return "\n".join(lines)
 
