@@ -140,6 +140,17 @@ class ModelRegistry(Protocol):
         """One of the files it was registered with; `MissingError` when it has none of that name."""
         ...
 
+    def attach(self, version: ModelVersion, files: Mapping[str, bytes]) -> None:
+        """Keeps files beside a registered version: path -> bytes, replacing those of the same path.
+
+        They are no part of the model: its digest stays as it is.
+        """
+        ...
+
+    def attached(self, version: ModelVersion, path: str) -> bytes:
+        """The bytes of an attached file; `MissingError` when there is none of that path."""
+        ...
+
     def example(self, version: ModelVersion) -> Any:
         """The input example as a pandas DataFrame."""
         ...

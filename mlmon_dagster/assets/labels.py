@@ -13,7 +13,7 @@ from mlmon_dagster.assets.segments import explained, masks
 from mlmon_dagster.assets.stage import CheckResult, StageRun
 from mlmon_dagster.drift.estimation.expectation import Expectation, Expected
 from mlmon_dagster.drift.frames import columns_of
-from mlmon_dagster.drift.monitor import judge
+from mlmon_dagster.drift.judging import judge
 from mlmon_dagster.drift.performance import PERFORMANCE, measure_outcomes
 from mlmon_dagster.drift.performance.error import standard_error
 from mlmon_dagster.errors import DataError, InputError, MissingError

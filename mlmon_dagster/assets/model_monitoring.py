@@ -9,14 +9,16 @@ from mlmon_dagster.assets.estimate import estimate_checks
 from mlmon_dagster.assets.joint import joint_checks
 from mlmon_dagster.assets.judged_rows import JudgedRows, judged_rows
 from mlmon_dagster.assets.labels import concept, label_checks
+from mlmon_dagster.assets.monitoring_basis import EXCEEDS, read_basis, read_past
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
+from mlmon_dagster.assets.window_report import write_window_report
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.frames import columns_of
-from mlmon_dagster.drift.monitor import Drift, Monitor, judge, verdict_of
+from mlmon_dagster.drift.judging import Evidence, judge_all
+from mlmon_dagster.drift.monitor import Drift, Monitor, method_name, verdict_of
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
-from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.pipeline.spec import ATTRIBUTION, ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
 from mlmon_dagster.ports import ModelVersion
 
@@ -25,7 +27,8 @@ def checks(pipeline: Pipeline) -> Mapping[str, str]:
     """One check for each monitor, each declared check, and performance where it is declared."""
     declared = pipeline.stages.model_monitoring
     texts = {
-        name: f"The window has not drifted from the reference ({_method(m)})." for name, m in declared.monitors.items()
+        name: f"The window has not drifted from the reference ({_limit(monitor)})."
+        for name, monitor in declared.monitors.items()
     }
     texts |= {name: f"The window's metrics pass `{name}`." for name in declared.checks}
     if declared.attribution:
@@ -47,10 +50,11 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
     judged = judged_rows(stage)
     version = ports.registry.version(stage.pipeline.stages.model_registry.model, judged.version)
-    profile = Profile.from_bytes(ports.registry.profile(version))
+    past = read_past(stage.pipeline, ports.governance.judgements, stage.key, version, stage.window)
+    evidence = read_basis(stage.pipeline, ports.registry, version, stage.window, past)
     rows = judged.rows
-    window = columns_of(rows, [name for name in rows.column_names if name in profile.columns])
-    found, drifts = _judge_monitors(stage.pipeline, profile, window)
+    window = columns_of(rows, [name for name in rows.column_names if name in evidence.profile.columns])
+    found, drifts = _judge_monitors(stage.pipeline, evidence, window)
     metrics = {"rows": float(rows.num_rows), **_drift_metrics(drifts), **_missing_metrics(window)}
     metrics |= {"rows.other_versions": float(judged.others)} if judged.others else {}
     labelled, measured = label_checks(stage, ports, version, rows)
@@ -61,7 +65,9 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     found += _judge_checks(stage.pipeline, metrics)
     found += joint + estimated + labelled
     digest = stage.outputs.write_document(stage.key, stage.window.key, _document(judged, version, metrics, found))
+    page = write_window_report(stage, ports, version, evidence, window, drifts)
     facts = {
+        "report": page,
         "version": version.number,
         "verdict": verdict_of([check.verdict for check in found]),
         "concept": concept(labelled),
@@ -71,22 +77,20 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
 
 
 def _judge_monitors(
-    pipeline: Pipeline, profile: Profile, window: Mapping[str, Column]
+    pipeline: Pipeline, evidence: Evidence, window: Mapping[str, Column]
 ) -> tuple[list[CheckResult], list[Drift]]:
-    found: list[CheckResult] = []
-    drifts: list[Drift] = []
-    for name, monitor in pipeline.stages.model_monitoring.monitors.items():
-        if is_joint(monitor):
-            continue
-        judged = judge(profile, window, monitor)
-        drifts += judged
-        found.append(_monitor_check(name, judged))
-    return found, drifts
+    declared = pipeline.stages.model_monitoring.monitors
+    monitors = {name: monitor for name, monitor in declared.items() if not is_joint(monitor)}
+    judged = judge_all(monitors, evidence, window)
+    found = [_monitor_check(name, judged[name], persists=monitors[name].persistence is not None) for name in monitors]
+    return found, [drift for drifts in judged.values() for drift in drifts]
 
 
-def _monitor_check(name: str, judged: tuple[Drift, ...]) -> CheckResult:
-    drifted = [drift for drift in judged if drift.verdict != "ok"]
+def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> CheckResult:
+    telling = [drift.reason for drift in judged if drift.verdict != "ok" or drift.exceeds]
     measured = {f"drift.{drift.column}.{drift.method}": drift.value for drift in judged if drift.value is not None}
+    if persists:
+        measured |= {f"{EXCEEDS}{drift.column}": float(drift.exceeds) for drift in judged if drift.value is not None}
     table = tuple(
         {
             "column": drift.column,
@@ -99,7 +103,8 @@ def _monitor_check(name: str, judged: tuple[Drift, ...]) -> CheckResult:
         }
         for drift in judged
     )
-    reason = "; ".join(drift.reason for drift in drifted) or f"{len(judged)} columns stay within their thresholds"
+    columns = f"{len(judged)} columns stay" if len(judged) != 1 else "1 column stays"
+    reason = "; ".join(telling) or f"{columns} within {'their thresholds' if len(judged) != 1 else 'its threshold'}"
     return CheckResult(name, verdict_of([drift.verdict for drift in judged]), reason, measured, table=table)
 
 
@@ -134,7 +139,11 @@ def _document(
     }
 
 
-def _method(monitor: Monitor) -> str:
+def _limit(monitor: Monitor) -> str:
+    """What the monitor holds against the window, in words."""
     if isinstance(monitor.method, Compatible):
         return f"{monitor.method.method} by the rule of {monitor.method.peer}"
-    return f"{type(monitor.method).__name__.lower()} above {monitor.threshold}"
+    limit = f" above {monitor.threshold:g}" if monitor.threshold is not None else ""
+    limit += f" beyond a budget of {monitor.alarm_budget} false alarms" if monitor.alarm_budget else ""
+    limit += f" in {monitor.persistence}" if monitor.persistence else ""
+    return f"{method_name(monitor.method)}{limit}"

@@ -9,11 +9,12 @@ from mlmon_dagster.assets.attribution import attribution_files
 from mlmon_dagster.assets.expectation import expect
 from mlmon_dagster.assets.expected import EXPECTATION
 from mlmon_dagster.assets.joint import learned_files
+from mlmon_dagster.assets.monitoring_basis import ReferenceWindow, make_basis, needs_basis
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.assets.reference import read_reference
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
-from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.calibration import Calibration
 from mlmon_dagster.drift.frames import columns_of
 from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
@@ -21,6 +22,7 @@ from mlmon_dagster.errors import DataError, InputError
 from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.plugins import unknown
+from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,14 +56,16 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
     Raises `BlockedError` while windows of the reference are missing, `InputError` for a model whose inputs are
     unknown, `FailedError` with the line where the user's function fails.
     """
+    import pyarrow as pa
+
     conf = stage.pipeline.stages.model_registry
     table, windows = read_reference(stage)
     frame = table.to_pandas()
     fitted = _trained(stage, table, frame) if conf.train else _pretrained(stage, ports, table, frame)
     predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
     expectation = None if fitted.unseen is None else expect(stage, table, predictions, fitted.unseen, fitted.inputs)
-    columns = {**columns_of(table, list(fitted.inputs)), PREDICTION: Column.of(PREDICTION, predictions)}
-    profile = Profile.of(columns, exact=_needs_every_value(stage.pipeline))
+    columns = table.select(list(fitted.inputs)).append_column(PREDICTION, pa.array(predictions))
+    profile = Profile.of(columns_of(columns), exact=_needs_every_value(stage.pipeline))
     facts = {
         "pipeline": stage.pipeline.name,
         "reference": f"{windows[0]} to {windows[-1]}",
@@ -80,9 +84,15 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
             **attribution_files(stage.pipeline, fitted.model, frame[list(fitted.inputs)]),
         },
     )
+    calibrations = _attach_basis(stage, ports, version, profile, columns, windows)
     register_model(ports.governance, stage.pipeline, version, actor=MACHINE)
     stage.log(f"{version.name} version {version.number} has digest {version.digest[:12]}")
     metrics = {"rows": float(len(frame)), "features": float(len(fitted.inputs)), **_performance(expectation)}
+    metrics |= {
+        f"variation.{monitor}.{column}": curve.variation
+        for monitor, calibration in calibrations.items()
+        for column, curve in calibration.columns.items()
+    }
     return StageResult(
         version.digest,
         metrics,
@@ -102,6 +112,29 @@ def _needs_every_value(pipeline: "Pipeline") -> bool:
     """Whether a monitor asks for another library's numbers, which no profile in bins can give."""
     monitors = pipeline.stages.model_monitoring.monitors.values()
     return any(isinstance(monitor.method, Compatible) for monitor in monitors)
+
+
+def _attach_basis(
+    stage: StageRun,
+    ports: Ports,
+    version: ModelVersion,
+    profile: Profile,
+    table: "pa.Table",
+    windows: Sequence[str],
+) -> Mapping[str, Calibration]:
+    """Keeps beside the version what monitors with an alarm budget or a season need of the reference's windows."""
+    if not needs_basis(stage.pipeline):
+        return {}
+    start, cut = 0, []
+    for name in windows:
+        output = stage.outputs.output(stage.upstream("feature_store"), name)
+        rows = output.rows if output else 0
+        cut.append(ReferenceWindow(stage.pipeline.windows.window(name), columns_of(table.slice(start, rows))))
+        start += rows
+    files, calibrations = make_basis(stage.pipeline, profile, cut)
+    ports.registry.attach(version, files)
+    stage.log(f"{len(files)} files for monitors are kept beside version {version.number}")
+    return calibrations
 
 
 def _trained(stage: StageRun, table: "pa.Table", frame: "pd.DataFrame") -> _Fitted:

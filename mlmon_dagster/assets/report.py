@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -78,6 +79,8 @@ def fact(value: Any) -> Any:
     """A fact as Dagster metadata: addresses become links, structures become JSON."""
     if isinstance(value, str) and value.startswith(("http://", "https://")):
         return dg.MetadataValue.url(value)
+    if isinstance(value, Path):
+        return dg.MetadataValue.path(value)
     if isinstance(value, Mapping | list | tuple):
         return dg.MetadataValue.json(json.loads(json.dumps(value, default=str)))
     if isinstance(value, bool | int | float | str):

@@ -80,7 +80,8 @@ def _compare(
 ) -> int:
     from mlmon_dagster.adapters.inputs import STDIN, read_input
     from mlmon_dagster.drift.frames import columns_of
-    from mlmon_dagster.drift.monitor import judge, verdict_of
+    from mlmon_dagster.drift.judging import judge
+    from mlmon_dagster.drift.monitor import verdict_of
     from mlmon_dagster.drift.profile import Profile
 
     if reference is None or current is None:
@@ -203,7 +204,7 @@ def _show(
             one.column,
             one.method,
             "" if one.value is None else f"{one.value:.4g}",
-            f"{one.threshold:g}",
+            "" if one.threshold is None else f"{one.threshold:.3g}",
             "" if one.p_value is None else f"{one.p_value:.2g}",
             *_sparklines(before.get(one.column), now.get(one.column)),
             Text(one.verdict, style=COLOURS[one.verdict]),

@@ -241,4 +241,4 @@ def _moments(ascending: Array, weights: Array | None, present: int) -> "tuple[in
         first += float(weighed.sum())
         second += float(np.dot(weighed, away))
     shift = first / present
-    return origin, shift, float(np.sqrt(max(second / present - shift**2, 0.0)))
+    return origin, shift, float(np.sqrt(max(second / present - shift * shift, 0.0)))

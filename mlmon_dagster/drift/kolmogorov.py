@@ -12,6 +12,9 @@ SMALL = 32
 SPLIT = 8
 """Larger ones are split into so many parts."""
 
+FEW = 2048
+"""Distinct values up to which bins are equally many of them: finding equally filled ones would take longer."""
+
 
 def largest_gap(reference: Column, window: Column) -> tuple[float, float]:
     """The largest difference of the two cumulative shares, as its lower and upper bound; equal where it is exact.
@@ -54,6 +57,9 @@ def _exact(reference: Column, window: Column) -> tuple[int, int]:
 
 def _parts(reference: Column) -> tuple[Array, Array]:
     """Positions that part the reference's values into bins of some 30 or more, and the values there."""
+    if len(reference.values) <= FEW:
+        at = np.append(np.arange(0, len(reference.values), SMALL), len(reference.values))
+        return at, reference.values[at[1:] - 1]
     places = reference.places[:: max(1, len(reference.places) * SMALL // max(len(reference.values), 1))]
     at = np.unique(np.concatenate([[0], places, [len(reference.values)]]))
     return at, reference.values[at[1:] - 1]

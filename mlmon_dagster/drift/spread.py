@@ -26,7 +26,9 @@ def mean_shift(reference: Column, window: Column) -> MeanShift:
     known = [one.bins for one in (reference, window) if one.bins is not None]
     (before, left, _), (now, right, _) = reference.moments, window.moments
     distance = abs(float(now - before) + (right - left))
-    error = float(np.sqrt(reference.std**2 / reference.effective + window.std**2 / window.effective))
+    error = float(
+        np.sqrt(reference.std * reference.std / reference.effective + window.std * window.std / window.effective)
+    )
     p_value = float(erfc(distance / error / np.sqrt(2))) if error else float(distance == 0)
     clipped = any(bins.clipped for bins in known)
     return MeanShift(distance, error, p_value, sum(bins.grid.unit for bins in known) / 2, clipped)

@@ -155,6 +155,19 @@ class Outputs:
         self.store.put(_document(key, window), _json({"digest": digest, "document": document}))
         return digest
 
+    def write_page(self, key: StageKey, window: str | None, html: str) -> str:
+        """Stores a page for people beside the document, replacing the one before; its key in the store."""
+        name = f"{_folder(key, window)}/report.html"
+        self.store.put(name, html.encode())
+        return name
+
+    def read_page(self, key: StageKey, window: str | None) -> str:
+        """The page of a window; `MissingError` when there is none."""
+        try:
+            return self.store.get(f"{_folder(key, window)}/report.html").decode()
+        except MissingError:
+            raise self._missing(key, window) from None
+
     def read_document(self, key: StageKey, window: str | None) -> Mapping[str, Any]:
         """The document of a window; `MissingError` when there is none, `DataError` when it was changed."""
         name = _document(key, window)

@@ -9,6 +9,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from mlmon_dagster.drift.monitor import Monitor, MonitorsField, Threshold, parse_monitor
 from mlmon_dagster.drift.performance import PERFORMANCE
+from mlmon_dagster.pipeline.monitors import require_fitting
 from mlmon_dagster.pipeline.rules import BUILT_IN, AlertRule
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.stages import StageName
@@ -341,11 +342,18 @@ class LabelMonitorField:
         if isinstance(raw, Mapping) and raw.get("columns") == [LABEL]:  # as a declaration is written again
             raw = {key: value for key, value in raw.items() if key != "columns"}
         if isinstance(raw, Mapping) and {"column", "columns"} & set(raw):
-            message = "the monitor of `target` has the column of the labels, it cannot have another"
-            raise ValidationError.from_exception_data(
-                "target", [InitErrorDetails(type=PydanticCustomError("target", message), loc=(), input=raw)]
+            raise self._error("the monitor of `target` has the column of the labels, it cannot have another", raw)
+        parsed = parse_monitor(TARGET_DRIFT, {**raw, "column": LABEL} if isinstance(raw, Mapping) else raw)
+        if parsed.alarm_budget or parsed.persistence or parsed.season:
+            raise self._error(
+                "the monitor of `target` takes no alarm_budget, persistence or season: labels are few", raw
             )
-        return parse_monitor(TARGET_DRIFT, {**raw, "column": LABEL} if isinstance(raw, Mapping) else raw)
+        return parsed
+
+    @staticmethod
+    def _error(message: str, raw: object) -> ValidationError:
+        details = InitErrorDetails(type=PydanticCustomError("target", message), loc=(), input=raw)
+        return ValidationError.from_exception_data("target", [details])
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
         return {
@@ -508,6 +516,9 @@ class Pipeline:
     windows: Annotated[Windows, Field(description="how data is cut by time")]
     stages: Annotated[Stages, Field(description="the eight stages")]
     description: Annotated[str, Field(description="for people")] = ""
+
+    def __post_init__(self) -> None:
+        require_fitting(self.windows, self.stages.model_monitoring.monitors)
 
     @property
     def name(self) -> str:

@@ -88,6 +88,20 @@ class Windows:
             raise ValueError(f"windows end ({self.end}) before they start ({self.start})")
 
     @property
+    def days(self) -> float:
+        """How long a window is, in days; months by their average."""
+        return 365.25 / 12 if self.every == "monthly" else LENGTHS[self.every] / timedelta(days=1)
+
+    def before(self, window: Window, count: int) -> list[Window]:
+        """Up to `count` windows before this one, oldest first; fewer where windows begin."""
+        found: list[Window] = []
+        start = window.start
+        while len(found) < count and start > self.first:
+            start = self.align(start - timedelta(hours=1))
+            found.insert(0, self.window(start.strftime(FORMATS[self.every])))
+        return found
+
+    @property
     def first(self) -> datetime:
         """Start of the first window."""
         return self.align(day(self.start or FIRST[self.every]))

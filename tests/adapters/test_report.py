@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from mlmon_dagster.adapters.report.page import Report, Trend, summary, write_report
 from mlmon_dagster.adapters.report.plots import trend
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.monitor import judge, parse_monitor
+from mlmon_dagster.drift.judging import judge
+from mlmon_dagster.drift.monitor import parse_monitor
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import UnavailableError
 

@@ -6,7 +6,9 @@ from pydantic import ValidationError
 from scipy import stats
 
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.monitor import Monitor, _corrected, judge, parse_monitor, verdict_of
+from mlmon_dagster.drift.correction import adjusted
+from mlmon_dagster.drift.judging import judge
+from mlmon_dagster.drift.monitor import Monitor, parse_monitor, verdict_of
 from mlmon_dagster.drift.profile import Profile
 
 RANDOM = np.random.default_rng(7)
@@ -47,13 +49,20 @@ def test_two_hundred_windows_without_drift_raise_next_to_no_false_alarm() -> Non
     assert alarms <= 8
 
 
-def test_a_large_distance_in_few_rows_is_chance_and_says_so() -> None:
+def test_a_large_distance_that_may_be_chance_is_no_drift_and_says_so() -> None:
     profile = reference(columns=1)
-    few = {"x0": Column.of("x0", np.random.default_rng(5).normal(0.25, 1, 31))}
-    (judged,) = judge(profile, few, parse_monitor("x", {"use": "ks", "column": "x0", "threshold": 0.05}))
+    few = {"x0": Column.of("x0", np.random.default_rng(5).normal(0.1, 1, 100))}
+    (judged,) = judge(profile, few, parse_monitor("x", {"use": "ks", "column": "x0", "threshold": 0.1}))
     assert judged.value is not None
-    assert judged.value > 0.05
-    assert (judged.verdict, "chance" in judged.reason) == ("ok", True)
+    assert judged.value > 0.1
+    assert (judged.verdict, "may be chance in 100 rows" in judged.reason) == ("ok", True)
+
+
+def test_a_window_in_which_chance_alone_reaches_twice_the_threshold_cannot_be_told() -> None:
+    profile = reference(columns=1)
+    few = {"x0": Column.of("x0", np.random.default_rng(5).normal(0.4, 1, 31))}
+    (judged,) = judge(profile, few, parse_monitor("x", {"use": "ks", "column": "x0", "threshold": 0.05}))
+    assert (judged.verdict, "too few to tell" in judged.reason) == ("insufficient", True)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +99,7 @@ def test_missing_values_are_judged_even_where_nothing_is_present() -> None:
 
 def test_p_values_are_corrected_as_scipy_does() -> None:
     p_values = list(RANDOM.random(20) ** 3)
-    assert _corrected(p_values) == pytest.approx(list(stats.false_discovery_control(p_values)))
+    assert adjusted(p_values) == pytest.approx(list(stats.false_discovery_control(p_values)))
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,8 @@ def test_a_mistake_prints_as_a_place_that_editors_open() -> None:
     line, column = place_of(changed("threshold", "treshold"), "treshold")
     assert str(problems(changed("threshold", "treshold"))[0]) == (
         f"pipeline.yaml:{line}:{column}: unknown key 'treshold' in stages.model_monitoring.monitors.price_ks; "
-        "did you mean threshold? "
-        "(known: use, column, columns, threshold, significance, minimum_rows, compatible) [UNKNOWN_FIELD]"
+        "did you mean threshold? (known: use, column, columns, threshold, alarm_budget, significance, minimum_rows, "
+        "compatible, persistence, season) [UNKNOWN_FIELD]"
     )
 
 
@@ -207,3 +207,10 @@ def test_damage_is_refused_or_read_and_never_crashes(data: st.DataObject) -> Non
     except InvalidPipelineError:
         return
     assert parse_body(parsed.body, file="x", environ={}).pipeline == parsed.pipeline
+
+
+def test_a_monitor_that_its_windows_cannot_have_is_told_at_its_place() -> None:
+    text = changed("use: ks, column: prediction", "use: ks, season: hour_of_week, column: prediction")
+    (problem,) = problems(text)
+    assert "a weekly window has no hour of week; with these windows a season is month_of_year" in problem.message
+    assert (problem.line, problem.column) == place_of(text, "hour_of_week")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 DIGEST = "mlmon.digest"
 INPUTS = "mlmon.inputs"
 ARTIFACT = "model"
+ATTACHED = "attached"
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,30 @@ class MlflowRegistry:
                 )
             return (directory / name).read_bytes()
 
+    def attach(self, version: ModelVersion, files: Mapping[str, bytes]) -> None:
+        """Keeps files beside the version, in the run that registered it; the model's own files stay as they are."""
+        with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary, translated(self.url):
+            for path, content in files.items():
+                file = Path(temporary) / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            self.client.log_artifacts(self._run(version), temporary, ATTACHED)
+
+    def attached(self, version: ModelVersion, path: str) -> bytes:
+        """The bytes of an attached file; `MissingError` when there is none."""
+        from mlflow.exceptions import MlflowException
+
+        with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary, translated(self.url):
+            run = self._run(version)
+            try:
+                return Path(self.client.download_artifacts(run, f"{ATTACHED}/{path}", temporary)).read_bytes()
+            except (OSError, MlflowException) as error:
+                folder = f"{ATTACHED}/{path}".rpartition("/")[0]
+                if f"{ATTACHED}/{path}" in [one.path for one in self.client.list_artifacts(run, folder)]:
+                    raise
+                message = f"version {version.number} of {version.name} has no attached file {path}"
+                raise MissingError(message) from error
+
     def example(self, version: ModelVersion) -> "pd.DataFrame":
         """The input example, up to 50 rows."""
         with self._files(version) as directory:
@@ -180,10 +205,12 @@ class MlflowRegistry:
         """A private, verified copy of the version's files, for as long as the context lasts."""
         with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary:
             with translated(self.url):
-                run = self.client.get_model_version(version.name, str(version.number)).run_id or ""
-                directory = Path(self.client.download_artifacts(run, ARTIFACT, dst_path=temporary))
+                directory = Path(self.client.download_artifacts(self._run(version), ARTIFACT, dst_path=temporary))
             verify(directory, version.digest)
             yield directory
+
+    def _run(self, version: ModelVersion) -> str:
+        return self.client.get_model_version(version.name, str(version.number)).run_id or ""
 
     def _found(self, name: str, digest: str) -> ModelVersion | None:
         same = self._search(f"name = '{_quoted(name)}' and tags.`{DIGEST}` = '{digest}'")

@@ -120,3 +120,20 @@ def test_an_unreachable_server_is_said_without_its_password():
 def test_a_folder_is_refused_as_registry(tmp_path):
     with pytest.raises(InputError, match="MLflow no longer keeps models in plain folders"):
         connect(str(tmp_path))
+
+
+def test_attached_files_come_back_and_leave_the_version_as_it_is(registry, register):
+    version = register()
+    registry.attach(version, {"seasons/day_of_week/005.profile": b"\x00saturday", "calibrations/inputs.json": b"{}"})
+    registry.attach(version, {"calibrations/inputs.json": b"[]"})
+    assert registry.attached(version, "seasons/day_of_week/005.profile") == b"\x00saturday"
+    assert registry.attached(version, "calibrations/inputs.json") == b"[]"
+    assert register() == version
+    registry.load(version)
+
+
+def test_a_file_that_was_never_attached_is_missing(registry, register):
+    version = register()
+    for path in ("calibrations/none.json", "none/of/these"):
+        with pytest.raises(MissingError, match=f"has no attached file {path}"):
+            registry.attached(version, path)

@@ -1,0 +1,166 @@
+"""What monitors need of the reference beside its profile: thresholds for alarm budgets, and the reference by season.
+
+Made where a model is registered, kept beside its version, and read where a window is judged.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlmon_dagster.drift.calibration import Calibration, calibrate
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.judging import Evidence, Past
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.drift.seasons import Season, place
+from mlmon_dagster.errors import MissingError
+from mlmon_dagster.pipeline.spec import Pipeline
+from mlmon_dagster.pipeline.stages import StageKey
+from mlmon_dagster.pipeline.windows import Window
+from mlmon_dagster.ports import Judgements, ModelRegistry, ModelVersion
+
+EXCEEDS = "exceeds."
+"""Metric of a check with persistence: whether a column was above its threshold in that window, 1 or 0."""
+
+
+@dataclass(frozen=True)
+class ReferenceWindow:
+    """One window of the reference, as its columns were."""
+
+    window: Window
+    columns: Mapping[str, Column]
+
+    @property
+    def rows(self) -> int:
+        """Its rows."""
+        return max((column.rows for column in self.columns.values()), default=0)
+
+
+def rates(pipeline: Pipeline) -> dict[str, float]:
+    """Monitor -> share of windows that its alarm budget lets alarm, for every monitor that has one."""
+    monitors = pipeline.stages.model_monitoring.monitors
+    return {
+        name: monitor.alarm_budget.rate(pipeline.windows.days)
+        for name, monitor in monitors.items()
+        if monitor is not None and monitor.alarm_budget
+    }
+
+
+def needs_basis(pipeline: Pipeline) -> bool:
+    """Whether any monitor has an alarm budget or a season."""
+    monitors = pipeline.stages.model_monitoring.monitors.values()
+    return any(one is not None and (one.alarm_budget or one.season) for one in monitors)
+
+
+def make_basis(
+    pipeline: Pipeline, profile: Profile, windows: Sequence[ReferenceWindow]
+) -> tuple[dict[str, bytes], dict[str, Calibration]]:
+    """The files to attach to a version, and the calibration of every monitor with an alarm budget."""
+    monitors = {name: one for name, one in pipeline.stages.model_monitoring.monitors.items() if one is not None}
+    seasons = {monitor.season: _by_place(monitor.season, windows) for monitor in monitors.values() if monitor.season}
+    filled = [window for window in windows if window.rows]
+    usual = int(np.median([window.rows for window in filled])) if filled else profile.rows
+    calibrations = {}
+    for name, rate in rates(pipeline).items():
+        season = monitors[name].season
+        own = [(seasons[season][place(season, one.window.start)] if season else profile, one.columns) for one in filled]
+        calibrations[name] = calibrate(profile, monitors[name], rate, usual, own)
+    files = {_calibration_path(name): one.to_bytes() for name, one in calibrations.items()}
+    for season, profiles in seasons.items():
+        files |= {_season_path(season, at): one.to_bytes() for at, one in profiles.items()}
+    return files, calibrations
+
+
+def read_basis(
+    pipeline: Pipeline, registry: ModelRegistry, version: ModelVersion, window: Window, past: Mapping[str, Past]
+) -> Evidence:
+    """What a window is judged by; a calibration or season that the version lacks is left out, and so never green."""
+    monitors = {name: one for name, one in pipeline.stages.model_monitoring.monitors.items() if one is not None}
+    calibrations = {name: _calibration(registry, version, name) for name, one in monitors.items() if one.alarm_budget}
+    seasons = {
+        name: _profile(registry, version, _season_path(one.season, place(one.season, window.start)))
+        for name, one in monitors.items()
+        if one.season
+    }
+    return Evidence(
+        Profile.from_bytes(registry.profile(version)),
+        {name: found for name, found in seasons.items() if found is not None},
+        {name: found for name, found in calibrations.items() if found is not None},
+        rates(pipeline),
+        past,
+    )
+
+
+def read_past(
+    pipeline: Pipeline, judgements: Judgements, key: StageKey, version: ModelVersion, window: Window
+) -> dict[str, Past]:
+    """Monitor -> what its persistence needs of the windows before; another version's verdicts do not count."""
+    found: dict[str, Past] = {}
+    for name, monitor in pipeline.stages.model_monitoring.monitors.items():
+        if monitor is None or monitor.persistence is None:
+            continue
+        before = [one.key for one in pipeline.windows.before(window, monitor.persistence.of - 1)]
+        since = before[0] if before else window.key
+        history = judgements.history(key.pipeline, key.environment, name, since=since)
+        judged = {one.window: one.metrics for one in history if one.version == version.number}
+        columns = {metric for metrics in judged.values() for metric in metrics if metric.startswith(EXCEEDS)}
+        found[name] = {
+            column.removeprefix(EXCEEDS): tuple(_above(judged.get(one, {}).get(column)) for one in before)
+            for column in columns
+        }
+    return found
+
+
+def _above(metric: float | None) -> bool | None:
+    return None if metric is None else metric > 0
+
+
+def _by_place(season: Season, windows: Sequence[ReferenceWindow]) -> dict[int, Profile]:
+    grouped: dict[int, list[ReferenceWindow]] = {}
+    for one in windows:
+        if one.rows:
+            grouped.setdefault(place(season, one.window.start), []).append(one)
+    return {at: Profile.of(joined([one.columns for one in group])) for at, group in sorted(grouped.items())}
+
+
+def joined(parts: Sequence[Mapping[str, Column]]) -> dict[str, Column]:
+    """The rows of several sets of the same columns, together."""
+    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    kind = next((part.kind for part in parts if part.present), parts[0].kind)
+    filled = [part for part in parts if part.present] or [parts[0]]
+    values, places = np.unique(np.concatenate([part.values for part in filled]), return_inverse=True)
+    counts = np.bincount(
+        places, weights=np.concatenate([part.counts for part in filled]), minlength=len(values)
+    ).astype(np.int64)
+    missing, infinite = sum(part.missing for part in parts), sum(part.infinite for part in parts)
+    return Column(parts[0].name, kind, values, counts, missing, infinite)
+
+
+def _calibration(registry: Any, version: ModelVersion, name: str) -> Calibration | None:
+    content = _attached(registry, version, _calibration_path(name))
+    return None if content is None else Calibration.from_bytes(content)
+
+
+def _profile(registry: Any, version: ModelVersion, path: str) -> Profile | None:
+    content = _attached(registry, version, path)
+    return None if content is None else Profile.from_bytes(content)
+
+
+def _attached(registry: Any, version: ModelVersion, path: str) -> bytes | None:
+    try:
+        content: bytes = registry.attached(version, path)
+        return content
+    except MissingError:
+        return None
+
+
+def _calibration_path(monitor: str) -> str:
+    return f"calibrations/{monitor}.json"
+
+
+def _season_path(season: str, at: int) -> str:
+    return f"seasons/{season}/{at:03}.profile"

@@ -1,0 +1,180 @@
+"""Thresholds that keep an alarm budget: found by drawing windows without drift from the reference itself."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mlmon_dagster.drift.chance import Population, distances, reached, seeded
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.monitor import Monitor, method_name
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError
+
+VERSION = 1
+"""Rises when the same reference would give other thresholds."""
+
+DRAWS, MOST_DRAWS, SCALING_DRAWS = 800, 2000, 200
+"""Random windows of the usual size, at least and at most, and those of every other size."""
+
+OWN_WINDOWS, MOST_OWN_WINDOWS = 8, 60
+"""Windows of the reference itself that it takes to see how much they vary, and how many are looked at."""
+
+BODY, TYPICAL = 0.1, 0.75
+"""Chance at which sizes are compared; quantile at which the reference's own windows are held against random ones."""
+
+MOST_ROWS = 50_000
+"""Rows of the largest random windows; beyond, thresholds follow the same power of the size."""
+
+
+Own = tuple[Column, Column]
+"""A column of the reference, and the part of it that one window was."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The threshold of one column by how much a window says: `sizes` are n m / (n + m) for n against m rows."""
+
+    sizes: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    variation: float = 1.0
+    """How much further than random ones the reference's own windows lie from the rest of it, at least 1."""
+
+    def at(self, reference_rows: int, window_rows: int) -> float:
+        """The threshold for so many rows with a value: between and beyond the sizes it follows a power of the size."""
+        size = np.log(max(reference_rows * window_rows / max(reference_rows + window_rows, 1), 1e-9))
+        known, found = np.log(self.sizes), np.log(np.maximum(self.thresholds, 1e-300))
+        if len(known) > 1 and not known[0] <= size <= known[-1]:
+            first = 0 if size < known[0] else len(known) - 2
+            slope = min((found[first + 1] - found[first]) / (known[first + 1] - known[first]), 0.0)
+            near = 0 if size < known[0] else -1
+            value = float(np.exp(found[near] + slope * (size - known[near])))
+        else:
+            value = float(np.exp(np.interp(size, known, found)))
+        return value * self.variation
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The thresholds of one monitor that keep its alarm budget."""
+
+    declaration: str
+    """Digest of the monitor it was made for: another monitor needs another calibration."""
+    rate: float
+    """Share of windows that may alarm without drift."""
+    level: float
+    """Probability with which one column of one window may be above its threshold."""
+    columns: Mapping[str, Curve]
+
+    def to_bytes(self) -> bytes:
+        """As JSON: the same bytes for the same calibration."""
+        return json.dumps({"version": VERSION, **asdict(self)}, sort_keys=True).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Calibration":
+        """What `to_bytes` made; `DataError` for anything else."""
+        try:
+            body = json.loads(content)
+            if body.pop("version") != VERSION:
+                raise ValueError("it has another version")
+            curves = {
+                name: Curve(tuple(one["sizes"]), tuple(one["thresholds"]), one["variation"])
+                for name, one in body.pop("columns").items()
+            }
+            return cls(**body, columns=curves)
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(f"this is not a calibration: {error}", hint="run the model_registry stage again") from error
+
+
+def declaration_digest(monitor: Monitor, rate: float) -> str:
+    """Of everything that thresholds depend on beside the reference."""
+    about: dict[str, Any] = {
+        "version": VERSION,
+        "method": method_name(monitor.method),
+        "parameters": asdict(monitor.method),
+        "columns": monitor.columns,
+        "minimum_rows": monitor.minimum_rows,
+        "persistence": asdict(monitor.persistence) if monitor.persistence else None,
+        "rate": f"{rate:.9g}",
+    }
+    return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def calibrate(
+    profile: Profile,
+    monitor: Monitor,
+    rate: float,
+    usual_rows: int,
+    own: Sequence[tuple[Profile, Mapping[str, Column]]] = (),
+) -> Calibration:
+    """Thresholds with which a share `rate` of windows without drift alarm, for windows of `usual_rows` and others.
+
+    Windows are drawn at random from the reference and measured against the rest of it: nothing has drifted between
+    them. All columns share the budget (Bonferroni: it holds however they depend on each other), and persistence counts
+    for what it holds back. `own` are windows of the reference as they were, each with the reference that it belongs to
+    (the season's): where they lie further from the rest of it than random ones do (weekends, campaigns, clustered
+    rows), thresholds rise by as much, if there are at least eight of them.
+    The same reference and monitor give the same thresholds.
+    """
+    names = [name for name in monitor.names(profile) if name in profile.columns and profile.columns[name].present]
+    share = rate / max(len(names), 1)
+    level = monitor.persistence.level(share) if monitor.persistence else share
+    curves = {
+        name: _curve(
+            monitor,
+            profile.columns[name],
+            level,
+            usual_rows,
+            [(whole.columns[name], window[name]) for whole, window in own if name in window and name in whole.columns],
+        )
+        for name in names
+        if profile.columns[name].kind in monitor.method.kinds
+    }
+    return Calibration(declaration_digest(monitor, rate), rate, level, curves)
+
+
+def _curve(monitor: Monitor, reference: Column, level: float, usual_rows: int, own: Sequence[Own]) -> Curve:
+    method, population = monitor.chosen(reference), Population.of(reference).with_strangers()
+    random = seeded(method_name(method), reference.name)
+    most = max(population.size // 2, 1)
+    usual = int(np.clip(usual_rows, 1, most))
+    found = distances(method, population, usual, int(np.clip(3 / level, DRAWS, MOST_DRAWS)), random)
+    threshold, body = reached(found, level), reached(found, BODY)
+    curve = {usual: threshold}
+    for rows in _sizes(monitor.minimum_rows, usual, most):
+        others = distances(method, population, rows, SCALING_DRAWS, random)
+        scaled = threshold * reached(others, BODY) / body if body > 0 else 0.0
+        curve[rows] = max(scaled, reached(others, level)) if rows < usual or not scaled else scaled
+    sizes = sorted(curve)
+    effective = tuple(rows * (population.size - rows) / population.size for rows in sizes)
+    drawn = Curve(effective, tuple(curve[rows] for rows in sizes))
+    typical = float(np.quantile(found, TYPICAL)) / threshold if threshold > 0 else 0.0
+    return replace(drawn, variation=_variation(method, own, drawn, typical))
+
+
+def _sizes(least: int, usual: int, most: int) -> list[int]:
+    """Other sizes than the usual one, four times apart, from what is judged at all to a multiple of the usual."""
+    found = [round(usual * 4.0**step) for step in (-3, -2, -1, 1, 2)]
+    inside = {rows for rows in found if least < rows < most and rows <= MOST_ROWS}
+    return sorted((inside | ({least} if least < most else set())) - {usual})
+
+
+def _variation(method: Any, own: Sequence[Own], drawn: Curve, typical: float) -> float:
+    """How much further from the rest the reference's own windows lie than random ones of their size."""
+    ratios = []
+    wholes: dict[int, Population] = {}
+    for whole, window in own[:: max(1, len(own) // MOST_OWN_WINDOWS)]:
+        if id(whole) not in wholes:
+            wholes[id(whole)] = Population.of(whole)
+        population = wholes[id(whole)]
+        rows = population.counted(window) if window.present and window.kind == population.column.kind else None
+        if rows is None or rows.sum() > population.size // 2:
+            continue
+        rest, part = population.parted(rows)
+        usual = drawn.at(rest.rows, part.rows) * typical
+        if rest.present and usual > 0:
+            ratios.append(method.measure(rest, part).value / usual)
+    return max(1.0, float(np.quantile(ratios, TYPICAL))) if len(ratios) >= OWN_WINDOWS else 1.0

@@ -1,0 +1,232 @@
+"""Judging a window: a large distance that is no accident is drift, and what cannot be told is never green."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlmon_dagster.drift.calibration import Calibration, declaration_digest
+from mlmon_dagster.drift.chance import noise_floor
+from mlmon_dagster.drift.change import change
+from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.correction import adjusted
+from mlmon_dagster.drift.method import Measure
+from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, method_name
+from mlmon_dagster.drift.peers import Compared, Compatible
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError
+
+BLIND = 2.0
+"""A distance of so many thresholds that chance explains: in so few rows drift cannot be told."""
+
+Past = Mapping[str, tuple[bool | None, ...]]
+"""Column -> whether it was above its threshold in the windows before, oldest first; None for one not judged."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What windows are judged by: the reference, and by monitor what belongs to it alone."""
+
+    profile: Profile
+    seasons: Mapping[str, Profile] = field(default_factory=dict)
+    """Monitor -> the reference at the window's place of the monitor's season."""
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Monitor -> share of windows that its alarm budget allows."""
+    past: Mapping[str, Past] = field(default_factory=dict)
+
+    def reference(self, monitor: Monitor) -> Mapping[str, Column]:
+        """The columns that the monitor compares with; none where the season's place has no reference."""
+        if monitor.season is None:
+            return self.profile.columns
+        found = self.seasons.get(monitor.name)
+        return found.columns if found else {}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One column of one monitor on its way to a verdict."""
+
+    monitor: Monitor
+    name: str
+    reference: Column | None
+    window: Column | None
+    measure: Measure | Compared | None
+    """None where nothing could be measured; then `verdict` and `reason` say why."""
+    verdict: Verdict = "ok"
+    reason: str = ""
+
+    @property
+    def tested(self) -> bool:
+        """Whether its p-value is one of those that are corrected together."""
+        measured = isinstance(self.measure, Measure) and self.measure.p_value is not None
+        return measured and not self.monitor.alarm_budget
+
+    @property
+    def method(self) -> Any:
+        return self.monitor.chosen(self.reference)
+
+
+def judge(profile: Profile, window: Mapping[str, Column], monitor: Monitor) -> tuple[Drift, ...]:
+    """Every column of one monitor without a past; see `judge_all`."""
+    return judge_all({monitor.name: monitor}, Evidence(profile), window)[monitor.name]
+
+
+def judge_all(
+    monitors: Mapping[str, Monitor], evidence: Evidence, window: Mapping[str, Column]
+) -> dict[str, tuple[Drift, ...]]:
+    """Every column of every monitor, each judged apart: one that cannot be judged says so and stops nothing.
+
+    The p-values of all columns of all monitors are corrected together (Benjamini and Hochberg 1995), so that a
+    pipeline of a hundred columns does not raise a false alarm each window; monitors with an alarm budget keep it by
+    their thresholds instead.
+    """
+    found = [
+        _measured(evidence, window, monitor, name)
+        for monitor in monitors.values()
+        for name in monitor.names(evidence.profile)
+    ]
+    p_values = iter(adjusted([float(one.measure.p_value or 0) for one in found if one.measure and one.tested]))
+    judged: dict[str, list[Drift]] = {name: [] for name in monitors}
+    for one in found:
+        judged[one.monitor.name].append(_judged(evidence, one, next(p_values) if one.tested else None))
+    return {name: tuple(drifts) for name, drifts in judged.items()}
+
+
+def _measured(evidence: Evidence, window: Mapping[str, Column], monitor: Monitor, name: str) -> _Found:
+    columns = evidence.reference(monitor)
+    reference, current = columns.get(name), window.get(name)
+    said = _unmeasurable(evidence, monitor, name, reference, current)
+    if said or reference is None or current is None:
+        return _Found(monitor, name, reference, current, None, *(said or ("error", f"{name} cannot be measured")))
+    try:
+        compares = isinstance(monitor.method, Compatible)
+        measure: Measure | Compared = (monitor.method.compare if compares else monitor.method.measure)(
+            reference, current
+        )
+    except DataError as error:
+        return _Found(monitor, name, reference, current, None, "error", str(error))
+    except ArithmeticError as error:
+        return _Found(monitor, name, reference, current, None, "error", f"{name}: its numbers are too large: {error}")
+    if measure.value != measure.value:
+        return _Found(monitor, name, reference, current, None, "error", f"{name}: the distance is not a number")
+    return _Found(monitor, name, reference, current, measure)
+
+
+def _unmeasurable(
+    evidence: Evidence, monitor: Monitor, name: str, reference: Column | None, current: Column | None
+) -> tuple[Verdict, str] | None:
+    """Why a column cannot be measured, or None where it can."""
+    if reference is None:
+        if monitor.season and name in evidence.profile.columns:
+            return "insufficient", f"{name}: the reference has no rows at this {monitor.season.replace('_', ' ')}"
+        return "error", f"the reference has no column {name!r} ({', '.join(evidence.profile.columns)})"
+    if current is None:
+        return "error", f"the window has no column {name!r}"
+    if current.rows == 0:
+        return "no_data", f"{name}: the window has no rows"
+    if reference.kind != current.kind and current.present:
+        return "error", f"{name} is {current.kind} in the window and {reference.kind} in the reference"
+    if reference.kind not in monitor.method.kinds:
+        return "error", f"{method_name(monitor.method)} does not measure {reference.kind} columns such as {name}"
+    rows_only = method_name(monitor.method) == "missing"
+    if not rows_only and not current.present:
+        return "no_data", f"{name}: every value of the window is missing"
+    if not rows_only and not reference.present:
+        return "error", f"{name}: every value of the reference is missing"
+    values, known = (one.rows if rows_only else one.present for one in (current, reference))
+    if values < monitor.minimum_rows:
+        return "insufficient", f"{name}: {values} values, at least {monitor.minimum_rows} are needed"
+    if monitor.season and known < monitor.minimum_rows:
+        return "insufficient", f"{name}: {known} values in the reference at this place of the season"
+    return None
+
+
+def _judged(evidence: Evidence, one: _Found, p_value: float | None) -> Drift:
+    monitor, verdict, reason, exceeds = one.monitor, one.verdict, one.reason, False
+    threshold = one.measure.threshold if isinstance(one.measure, Compared) else _threshold(evidence, one)
+    if one.measure is not None and one.reference is not None and one.window is not None:
+        if threshold is None:
+            verdict, reason = "error", _uncalibrated(monitor, one.name)
+        else:
+            verdict, reason = _verdict(one, threshold, p_value, one.reference, one.window)
+            exceeds = verdict == "drift"
+            if monitor.persistence and exceeds:
+                verdict, reason = _persisting(evidence, one, reason)
+    if p_value is None and one.measure is not None:
+        p_value = one.measure.p_value
+    compared = one.measure if isinstance(one.measure, Compared) else None
+    return Drift(
+        monitor=monitor.name,
+        column=one.name,
+        method=f"{compared.peer}_{compared.method}" if compared else method_name(one.method),
+        value=one.measure.value if one.measure else None,
+        p_value=p_value,
+        threshold=threshold,
+        verdict=verdict,
+        reason=reason,
+        unit=compared.statistic if compared else one.method.unit,
+        rows_reference=one.reference.rows if one.reference else 0,
+        rows_window=one.window.rows if one.window else 0,
+        exceeds=exceeds,
+    )
+
+
+def _threshold(evidence: Evidence, one: _Found) -> float | None:
+    """The declared threshold, or the calibrated one for windows of this size where that is larger."""
+    monitor = one.monitor
+    if monitor.alarm_budget is None:
+        return monitor.threshold
+    found, rate = evidence.calibrations.get(monitor.name), evidence.rates.get(monitor.name, -1.0)
+    if found is None or found.declaration != declaration_digest(monitor, rate) or one.name not in found.columns:
+        return None
+    if one.reference is None or one.window is None:
+        return None
+    rows = (one.reference.rows, one.window.rows)
+    return max(found.columns[one.name].at(*rows), monitor.threshold or 0.0)
+
+
+def _verdict(
+    one: _Found, threshold: float, p_value: float | None, reference: Column, window: Column
+) -> tuple[Verdict, str]:
+    assert one.measure is not None  # noqa: S101 - asked for measured columns only
+    if isinstance(one.measure, Compared):
+        return "drift" if one.measure.drifted else "ok", one.measure.sentence(one.name)
+    value, monitor, size = one.measure.value, one.monitor, f"{method_name(one.method)} {one.measure.value:.3g}"
+    if value <= threshold:
+        return "ok", f"{one.name}: {size} is within {threshold:.3g}"
+    if monitor.alarm_budget is None:
+        if p_value is not None:
+            chance = p_value >= monitor.significance
+        else:
+            chance = value <= noise_floor(one.method, reference, window.rows, monitor.significance)
+        if chance:
+            said = f"{one.name}: {size} is above {threshold:.3g} but may be chance in {window.rows} rows"
+            if value > BLIND * threshold:
+                return "insufficient", f"{said}: too few to tell; take longer windows or an alarm budget"
+            return "ok", said
+    moved = change(reference, window)
+    said = f"{one.name} has drifted: {size} is above {threshold:.3g}"
+    if monitor.alarm_budget is not None:
+        said += f", which chance alone reaches {monitor.alarm_budget}"
+    return "drift", said + (f"; {moved}" if moved else "")
+
+
+def _persisting(evidence: Evidence, one: _Found, reason: str) -> tuple[Verdict, str]:
+    persistence = one.monitor.persistence
+    assert persistence is not None  # noqa: S101 - asked for monitors that have one
+    past = evidence.past.get(one.monitor.name, {}).get(one.name, ())
+    state = persistence.state(past, now=True)
+    if state == "persists":
+        return "drift", f"{reason}; so it was in {persistence}"
+    before = sum(above is True for above in past[len(past) - min(len(past), persistence.of - 1) :])
+    said = f"{reason.replace(' has drifted:', ':', 1)}; this counts as drift in {persistence}, and {before} before were"
+    if state == "unknown":
+        return "insufficient", f"{said}: too few are judged to tell"
+    return "ok", said
+
+
+def _uncalibrated(monitor: Monitor, name: str) -> str:
+    return (
+        f"{name}: the alarm budget of {monitor.name} ({monitor.alarm_budget}) was not calibrated for this model "
+        "version; run the model_registry stage again"
+    )

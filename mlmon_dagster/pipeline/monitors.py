@@ -1,0 +1,33 @@
+"""What a monitor's declaration asks of the pipeline's windows."""
+
+from collections.abc import Mapping
+
+from pydantic_core import PydanticCustomError
+
+from mlmon_dagster.drift.budget import HIGHEST
+from mlmon_dagster.drift.monitor import Monitor
+from mlmon_dagster.drift.seasons import LONGEST_HOURS, SEASONS
+from mlmon_dagster.pipeline.windows import Windows
+
+
+def require_fitting(windows: Windows, monitors: Mapping[str, Monitor]) -> None:
+    """Raises pydantic's error for an alarm budget or a season that windows of this length cannot have."""
+    for name, monitor in monitors.items():
+        if monitor is not None and monitor.alarm_budget and monitor.alarm_budget.rate(windows.days) > HIGHEST:
+            raise _error(
+                f"{name}.alarm_budget",
+                f"{monitor.alarm_budget} lets {monitor.alarm_budget.rate(windows.days):.0%} of {windows.every} windows "
+                f"alarm though nothing drifts; expected a budget below {HIGHEST:.0%} of them",
+            )
+        if monitor is not None and monitor.season and windows.days * 24 > LONGEST_HOURS[monitor.season]:
+            fitting = [season for season in SEASONS if windows.days * 24 <= LONGEST_HOURS[season]]
+            raise _error(
+                f"{name}.season",
+                f"a {windows.every} window has no {monitor.season.replace('_', ' ')}; with these windows a season is "
+                f"{' or '.join(fitting)}",
+            )
+
+
+def _error(at: str, message: str) -> PydanticCustomError:
+    facts = {"message": message, "at": f"stages.model_monitoring.monitors.{at}"}
+    return PydanticCustomError("monitor_windows", "{message}", facts)
