@@ -135,8 +135,8 @@ def parse_monitor(key: str, raw: object) -> Monitor:
         raise ValidationError.from_exception_data("monitor", problems)
     if family == "joint" and (declared.alarm_budget or declared.persistence or declared.season):
         message = "a joint method is judged by threshold and significance: no alarm_budget, persistence or season"
-        error = PydanticCustomError("joint", "{message}", {"message": message})
-        raise ValidationError.from_exception_data("monitor", [InitErrorDetails(type=error, loc=(), input=raw)])
+        kind = PydanticCustomError("joint", "{message}", {"message": message})
+        raise ValidationError.from_exception_data("monitor", [InitErrorDetails(type=kind, loc=(), input=raw)])
     threshold = declared.threshold
     if threshold is None and declared.alarm_budget is None:
         threshold = method.default_threshold

@@ -60,7 +60,7 @@ def judge_joint(learned: Learned, window: Table, monitor: Monitor) -> JointDrift
             verdict, reason = "error", error.message
         else:
             value, p_value, numbers = found.value, found.p_value, dict(found.numbers)
-            drifted = value > monitor.threshold and p_value < monitor.significance
+            drifted = value > (monitor.threshold or 0.0) and p_value < monitor.significance
             verdict, reason = "drift" if drifted else "ok", _sentence(monitor, method, found, drifted)
             if not np.isfinite(value):
                 verdict, reason = "error", f"{method} gives no finite number for this window"
@@ -77,6 +77,6 @@ def _sentence(monitor: Monitor, method: str, found: JointMeasure, drifted: bool)
     if drifted:
         told = f", most in {', '.join(found.columns[:NAMED])}" if found.columns else ""
         return f"the columns together have drifted: {size} is above {monitor.threshold:g}{told}"
-    if found.value > monitor.threshold:
+    if found.value > (monitor.threshold or 0.0):
         return f"{size} is large but may be chance in so few rows"
     return f"{size} is within {monitor.threshold:g}"
