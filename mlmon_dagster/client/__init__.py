@@ -18,6 +18,7 @@ from mlmon_dagster.client.monitoring import Monitoring
 from mlmon_dagster.client.pipelines import Pipelines
 from mlmon_dagster.client.projects import Projects
 from mlmon_dagster.client.promotions import Promotions
+from mlmon_dagster.client.runs import Runs
 
 __all__ = ["Client", "Connection", "connect"]
 
@@ -37,6 +38,7 @@ class Client:
         self.projects = Projects(connection)
         self.findings = Findings(connection)
         self.audit = Audit(connection)
+        self.runs = Runs(connection)
 
 
 def connect(url: str, *, token: str | None = None, session: str | None = None, timeout_seconds: float = 30) -> Client:

@@ -38,7 +38,7 @@ class Pipelines:
 
     def rules(self, name: str) -> Mapping[str, AlertRule]:
         """Alert rules that apply to its metrics, by name."""
-        return {rule: read(AlertRule, one) for rule, one in self._at.get(f"/api/pipelines/{name}/rules").items()}
+        return {rule: AlertRule(**one) for rule, one in self._at.get(f"/api/pipelines/{name}/rules").items()}
 
     def locks(self, name: str) -> tuple[Lock, ...]:
         """Locks of its stages."""

@@ -437,6 +437,7 @@ ACTIONS: Mapping[str, Callable[[Entry], tuple[Change, ...]]] = {
     "token.revoked": _noted,
     "session.opened": _noted,
     "access.refused": _noted,
+    "run.requested": _noted,
     "person.linked": _linked,
     "person.unlinked": _unlinked,
     "override.proposed": _override_proposed,

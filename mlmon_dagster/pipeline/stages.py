@@ -27,6 +27,10 @@ ASSETS = (*STAGES[:5], REALTIME, BATCH, *STAGES[6:])
 """Asset names in order: a stage is one asset, but model_inferencing is two that run in parallel."""
 
 
+WINDOWED = ("data_ingestion", "data_preparation", "feature_store", BATCH, "model_monitoring")
+"""Assets that work on one window at a time."""
+
+
 @dataclass(frozen=True, order=True)
 class StageKey:
     """One stage of one pipeline, in one environment where the stage is per environment.

@@ -147,6 +147,24 @@ def test_monitoring_is_shown(desk: DeskOf, api: Api) -> None:
         shown.checks("nothing", "dev")
 
 
+def test_runs_are_asked_for(desk: DeskOf) -> None:
+    asked = desk("mia").runs.request("prices", ["data_ingestion"], window="2026-01-05", reason="late rows")
+    promotion = desk("mia").promotions.request("prices", "dev").record.id
+    deploying = desk("mia").runs.deploy(promotion)
+    assert deploying.record.stages == ("model_deployment",)
+    assert desk("sue").runs.list("prices") == (asked.record, deploying.record)
+    with pytest.raises(DeniedError):
+        desk("sue").runs.request("prices", ["model_registry"])
+
+
+def test_versions_differences_and_rules_are_shown(desk: DeskOf) -> None:
+    new = desk("sue").pipelines.diff("prices")
+    assert new
+    assert all(one.before is None for one in new), "nothing was seen before"
+    assert desk("sue").pipelines.versions("prices") == ()
+    assert desk("sue").pipelines.rules("prices")
+
+
 def test_members_are_granted_and_revoked(desk: DeskOf) -> None:
     granted = desk("root").members.grant("new", "model_sponsor", project="pricing")
     assert granted.record.granted_by == "root"

@@ -50,6 +50,12 @@ def roll_back(environment: str) -> Action:
     return Action(f"rollback:{environment}", "POST", path, {"reason": "errors"}, command)
 
 
+def run(stage: str, permission: str, environment: str | None = None, window: str | None = None) -> Action:
+    """Only over REST: on the command line, `mlmon run` works here and now."""
+    body: dict[str, object] = {"stages": [stage], "environment": environment, "window": window}
+    return Action(permission, "POST", "/api/pipelines/prices/run", body, "")
+
+
 GRANT: dict[str, object] = {"name": "new", "role": "model_sponsor"}
 STAGE = "prices model_registry"
 LOCK: dict[str, object] = {"stage": "data_ingestion"}
@@ -58,6 +64,8 @@ ACTIONS = {
     "look": Action("see", "GET", "/api/promotions/{promotion}", None, "promotions show {promotion}"),
     **{f"request {name}": promote(name) for name in ("dev", "staging", "prod")},
     **{f"roll back {name}": roll_back(name) for name in ("dev", "staging", "prod")},
+    "run what is shared": run("data_ingestion", "create", window="2026-01-05"),
+    **{f"deploy {name}": run("model_deployment", f"deploy:{name}", name) for name in ("dev", "staging", "prod")},
     "approve": Action("approve", "POST", "/api/promotions/{promotion}/approve", {}, "approve {promotion}"),
     "reject": Action(
         "approve", "POST", "/api/promotions/{promotion}/reject", {"reason": "no"}, "reject {promotion} --reason no"
@@ -95,7 +103,7 @@ def ordered(action: Action) -> list[tuple[str, bool]]:
 
 
 def test_the_actions_cover_every_permission_that_people_have() -> None:
-    carried_out_by_stages = {"create", "deploy:dev", "deploy:staging", "deploy:prod", "expire", "report"}
+    carried_out_by_stages = {"expire", "report"}
     assert {action.permission for action in ACTIONS.values()} | carried_out_by_stages >= set(PERMITTED)
 
 
@@ -112,7 +120,7 @@ def test_rest_permits_what_the_table_permits(api: Api, name: str) -> None:
             assert api.length == before, role
 
 
-@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize("name", [name for name, action in ACTIONS.items() if action.command])
 def test_the_command_line_permits_what_the_table_permits(api: Api, name: str, tmp_path: Path) -> None:
     action, made = ACTIONS[name], place(api)
     mlmon = Office(tmp_path)

@@ -77,6 +77,25 @@ def test_a_project_is_changed_as_it_was_seen(api: Api) -> None:
     assert gone.json()["state"] == "archived"
 
 
+def test_a_run_and_a_deployment_are_asked_for(api: Api) -> None:
+    from governed import version
+
+    from mlmon_dagster.governance.roles import MACHINE
+    from mlmon_dagster.lifecycle.models import register_model
+
+    register_model(api.governance, api.ours.pipeline, version(1), actor=MACHINE)
+    client = api.by_token("mia")
+    body = {"stages": ["data_ingestion"], "window": "2026-01-05", "reason": "late rows"}
+    asked = client.post("/api/pipelines/prices/run", json=body)
+    assert (asked.status_code, asked.json()["stages"]) == (202, ["data_ingestion"]), asked.text
+    promotion = client.post("/api/promotions", json={"pipeline": "prices", "environment": "dev"}).json()["id"]
+    deploying = client.post("/api/deployments", json={"promotion": promotion})
+    assert (deploying.status_code, deploying.json()["environment"]) == (202, "dev"), deploying.text
+    listed = client.get("/api/pipelines/prices/runs").json()["items"]
+    assert [one["id"] for one in listed] == [deploying.json()["id"], asked.json()["id"]]
+    assert problem(api.by_token("sue").post("/api/deployments", json={"promotion": promotion})) == (403, "DENIED")
+
+
 class Listener:
     """A browser's `EventSource`, on a real connection."""
 

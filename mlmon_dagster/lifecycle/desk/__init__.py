@@ -13,6 +13,7 @@ from mlmon_dagster.lifecycle.desk.monitoring import Monitoring
 from mlmon_dagster.lifecycle.desk.pipelines import Pipelines
 from mlmon_dagster.lifecycle.desk.projects import Projects
 from mlmon_dagster.lifecycle.desk.promotions import Promotions
+from mlmon_dagster.lifecycle.desk.runs import Runs
 from mlmon_dagster.lifecycle.desk.standing import Premises, Standing
 
 __all__ = ["Desk", "Premises"]
@@ -33,3 +34,4 @@ class Desk:
         self.projects = Projects(standing)
         self.findings = Findings(standing)
         self.audit = Audit(standing)
+        self.runs = Runs(standing)

@@ -6,16 +6,25 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.runs import RunRequest
 from mlmon_dagster.ports import Traffic
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
-from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, VersionNumber
+from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, Text, VersionNumber
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/deployments", tags=["deployments"], route_class=GovernedRoute)
 
 DeploymentRecorded = with_receipt(Deployment)
+RunRecorded = with_receipt(RunRequest)
 State = Literal["started", "green_up", "shadowing", "shifting", "live", "failed", "rolled_back", "superseded"]
+
+
+class Deploy(Body):
+    """The promotion to carry out."""
+
+    promotion: Identifier
+    reason: Text = ""
 
 
 class RollbackRequest(Body):
@@ -48,6 +57,12 @@ def list_deployments(
     """Deployments, newest first; `state=live` is what serves now."""
     found = at.deployments.list(pipeline, environment, state)
     return paging.page(found[::-1], lambda one: one.id)
+
+
+@router.post("", status_code=202, response_model=RunRecorded, **takes("deploy"))
+def deploy(at: AtDesk, body: Deploy) -> Any:
+    """Asks Dagster to carry a pending promotion out now; the deployment stage opens the gate or says what closes it."""
+    return recorded(at.runs.deploy(body.promotion, reason=body.reason))
 
 
 @router.get("/{id}", response_model=Deployment, **takes("see"))

@@ -3,20 +3,22 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from mlmon_dagster.governance.locks import Lock
 from mlmon_dagster.governance.pipelines import PipelineVersion
+from mlmon_dagster.governance.runs import RunRequest
 from mlmon_dagster.lifecycle.desk.pipelines import PipelinePage, PipelineSummary
 from mlmon_dagster.pipeline.rules import AlertRule
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
-from mlmon_dagster.web.fields import Body, Name, Reason, Text
+from mlmon_dagster.web.fields import Body, EnvironmentName, Name, Reason, Text, WindowKey
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], route_class=GovernedRoute)
 
 LockRecorded = with_receipt(Lock)
+RunRecorded = with_receipt(RunRequest)
 
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{6,64}$")]
@@ -36,6 +38,15 @@ class LockRequest(Body):
     """The stage to hold to its declaration."""
 
     stage: Name
+    reason: Text = ""
+
+
+class Run(Body):
+    """Stages by the name of their asset, with the environment and window that they need."""
+
+    stages: Annotated[list[Name], Field(min_length=1, max_length=9)]
+    environment: EnvironmentName | None = None
+    window: WindowKey | None = None
     reason: Text = ""
 
 
@@ -75,6 +86,22 @@ def get_diff(at: AtDesk, pipeline: Name, before: Digest | None = None, after: Di
 def list_rules(at: AtDesk, pipeline: Name) -> Any:
     """Alert rules that apply to its metrics, by name: the built-in ones and those its file declares."""
     return at.pipelines.rules(pipeline)
+
+
+@router.get("/{pipeline}/runs", response_model=Page[RunRequest], **takes("see"))
+def list_runs(at: AtDesk, paging: Paged, pipeline: Name) -> Any:
+    """Runs that people asked for, newest first; Dagster's pages show what became of them (tag `mlmon/run`)."""
+    return paging.page(at.runs.list(pipeline)[::-1], lambda one: one.id)
+
+
+@router.post("/{pipeline}/run", status_code=202, response_model=RunRecorded, **takes("create"))
+def run_pipeline(at: AtDesk, pipeline: Name, body: Run) -> Any:
+    """Asks Dagster to run stages once; a sensor takes it up within seconds.
+
+    Shared stages take the permission to create, those of an environment to deploy there; monitoring may be run by who
+    answers for alerts. The deployment stage asks its gate, whoever asked for the run.
+    """
+    return recorded(at.runs.request(pipeline, body.stages, body.environment, body.window, reason=body.reason))
 
 
 @router.get("/{pipeline}/locks", response_model=tuple[Lock, ...], **takes("see"))
