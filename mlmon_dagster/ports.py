@@ -35,12 +35,14 @@ class Rows:
 
     Either a `table` (pandas, polars, Arrow, or an engine's own that has not been read yet), or a `place`: a path,
     folder, glob or URL of files, or the URL of a database. `query` says which of them: a SELECT statement, or a table's
-    name.
+    name. An engine whose declaration names a table of its own counts the rows of that one from `start` to before `end`.
     """
 
     table: Any = None
     place: str = ""
     query: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 class Engine(Protocol):

@@ -5,6 +5,7 @@ from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.attribution import attribution_checks
+from mlmon_dagster.assets.counting import window_columns
 from mlmon_dagster.assets.estimate import estimate_checks
 from mlmon_dagster.assets.joint import joint_checks
 from mlmon_dagster.assets.judged_rows import JudgedRows, judged_rows
@@ -14,7 +15,6 @@ from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.assets.window_report import write_window_report
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.frames import columns_of
 from mlmon_dagster.drift.judging import Evidence, judge_all
 from mlmon_dagster.drift.monitor import Drift, Monitor, method_name, verdict_of
 from mlmon_dagster.drift.multivariate.judging import is_joint
@@ -53,7 +53,7 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     past = read_past(stage.pipeline, ports.governance.judgements, stage.key, version, stage.window)
     evidence = read_basis(stage.pipeline, ports.registry, version, stage.window, past)
     rows = judged.rows
-    window = columns_of(rows, [name for name in rows.column_names if name in evidence.profile.columns])
+    window = window_columns(stage, evidence.profile, rows)
     found, drifts = _judge_monitors(stage.pipeline, evidence, window)
     metrics = {"rows": float(rows.num_rows), **_drift_metrics(drifts), **_missing_metrics(window)}
     metrics |= {"rows.other_versions": float(judged.others)} if judged.others else {}

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from mlmon_dagster.drift.monitor import Monitor, MonitorsField, Threshold, parse_monitor
+from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.performance import PERFORMANCE
 from mlmon_dagster.pipeline.monitors import require_fitting
 from mlmon_dagster.pipeline.rules import BUILT_IN, AlertRule
@@ -418,6 +419,11 @@ class ModelMonitoring:
         ),
     ] = "batch"
     attribution: AttributionMonitor | None = None
+    engine: Annotated[
+        Any,
+        PluginField("engine"),
+        Field(description="what counts a window's rows on the profile's grids (default: all its values are measured)"),
+    ] = None
     channels: tuple[Annotated[Any, PluginField("channel")], ...] = ()
     schedule: Annotated[Cron, Field(description="cron: when closed windows are looked for")] = "0 * * * *"
     alerts: Annotated[
@@ -432,11 +438,21 @@ class ModelMonitoring:
     def __post_init__(self) -> None:
         if not self.monitors:
             raise ValueError("a pipeline without a monitor would never see drift: declare at least one")
+        if self.engine:
+            self._refuse_what_needs_every_value()
         twice = set(self.monitors) & set(self.checks)
         for name in {*self.monitors, *self.checks} & {PERFORMANCE_DRIFT, TARGET_DRIFT, ESTIMATE, ATTRIBUTION}:
             raise ValueError(f"the name {name} belongs to a check of `performance`: choose another")
         if twice:
             raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
+
+    def _refuse_what_needs_every_value(self) -> None:
+        """An engine gives counts on the grids of the whole reference."""
+        for name, monitor in self.monitors.items():
+            why = "another library's numbers need" if isinstance(monitor.method, Compatible) else "a season needs"
+            if isinstance(monitor.method, Compatible) or monitor.season:
+                message = f"{name}: {why} every value of a window, and an `engine` gives counts: leave one of them out"
+                raise ValueError(message)
 
     @property
     def alert_rules(self) -> dict[str, AlertRule]:

@@ -63,6 +63,16 @@ def memory(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
+def streaming(tmp_path: Path) -> Place:
+    return _embedded({"use": "streaming", "batch_rows": 1_000}, tmp_path / "rows")
+
+
+@pytest.fixture
+def auto(tmp_path: Path) -> Place:
+    return _embedded({"use": "auto", "in_memory_mb": 0}, tmp_path / "rows")
+
+
+@pytest.fixture
 def duckdb(tmp_path: Path) -> Place:
     return _embedded({"use": "duckdb", "threads": 2, "memory": "500MB"}, tmp_path / "rows")
 
@@ -196,7 +206,7 @@ def test_every_engine_documents_itself_and_its_fields(name: str) -> None:
     assert [key for key, field in schema.get("properties", {}).items() if "description" not in field] == []
 
 
-TAKERS = ["memory", "duckdb", "polars"]
+TAKERS = ["auto", "memory", "streaming", "duckdb", "polars"]
 """Engines that take tables of this process."""
 
 

@@ -21,15 +21,22 @@ def shared(profile: Profile, names: Iterable[str]) -> list[str]:
 
 def counted(profile: Profile, names: list[str], pieces: Iterable[Any]) -> Profile:
     """The pieces (tables of these columns) counted on the profile's grids; the same for any cut into pieces."""
-    totals: dict[str, Column] = {}
-    rows = 0
+    total = Profile({name: _nothing(profile.columns[name]) for name in names}, 0)
     for piece in pieces:
         columns = columns_of(piece, names)
-        rows += next((one.rows for one in columns.values()), 0)
-        for name, column in columns.items():
-            found = _like(profile.columns[name], column)
-            totals[name] = _add(totals[name], found) if name in totals else found
-    return Profile({name: totals.get(name) or _nothing(profile.columns[name]) for name in names}, rows)
+        found = {name: _like(profile.columns[name], column) for name, column in columns.items()}
+        rows = next((one.rows for one in found.values()), 0)
+        total = added(total, Profile(found, rows)) if total.rows else Profile(found, rows)
+    return total
+
+
+def counted_column(reference: Column, pieces: Iterable[Column]) -> Column:
+    """One column's pieces, counted like the reference's column."""
+    total: Column | None = None
+    for piece in pieces:
+        found = _like(reference, piece)
+        total = found if total is None else _add(total, found)
+    return _nothing(reference) if total is None else total
 
 
 def added(one: Profile, two: Profile) -> Profile:

@@ -11,6 +11,7 @@ from pydantic import Field
 from mlmon_dagster.adapters.engines._pieces import added
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError, MissingError, MlmonError, UnavailableError
+from mlmon_dagster.plugins import unknown
 from mlmon_dagster.ports import Rows
 
 if TYPE_CHECKING:
@@ -43,13 +44,25 @@ class Spark:
     Takes the session that is there (EMR Serverless, Glue, Databricks), or opens one. This package must be installed on
     the workers. Needs `pip install mlmon_dagster[spark]` and Java 17.
 
-    Example: `{use: spark, remote: "sc://spark.internal:15002"}`
+    In a pipeline, `table` and `time` say which rows are a window's: those of the table from its start to before its
+    end, instead of the rows that the stages kept.
+
+    Example: `{use: spark, remote: "sc://spark.internal:15002", table: scored.sales, time: scored_at}`
     """
 
     remote: Annotated[str | None, Field(pattern="^sc://", description="address of a Spark Connect server")] = None
     master: Annotated[
         str | None, Field(description="master of a session that is opened here, such as local[2] or yarn")
     ] = None
+
+    table: Annotated[
+        str | None, Field(min_length=1, description="table of the catalogue with the rows of windows, schema.name")
+    ] = None
+    time: Annotated[str | None, Field(min_length=1, description="its column with each row's moment (UTC)")] = None
+
+    def __post_init__(self) -> None:
+        if (self.table is None) != (self.time is None):
+            raise ValueError("`table` and `time` go together: which rows, and when they were")
 
     def count(self, rows: Rows, profile: Profile) -> Profile:
         """Data frames of Spark, Parquet at any place the cluster reads, and queries: of its tables, or of `rows`."""
@@ -73,6 +86,8 @@ class Spark:
         return _together([bytes(row.counts) for row in found]) or counted(profile, names, [])
 
     def _frame(self, rows: Rows) -> "DataFrame":
+        if self.table is not None and self.time is not None and not rows.query:
+            return _within(self._session().table(self.table), self.time, rows)
         if rows.table is None and not rows.place:
             return self._session().sql(rows.query or "")
         if rows.table is None:
@@ -105,6 +120,24 @@ class Spark:
                 for name, value in LOCAL.items():
                     builder = builder.config(name, value)
         return _started(builder)
+
+
+def _within(frame: "DataFrame", time: str, rows: Rows) -> "DataFrame":
+    """Moments are compared as such, whatever the session's time zone."""
+    from pyspark.sql import functions
+
+    if time not in frame.columns:
+        raise MissingError(
+            unknown("column of the table", time, tuple(frame.columns)), hint="check `time` of the engine"
+        )
+    column = frame["`" + time.replace("`", "``") + "`"]
+    zoned = dict(frame.dtypes)[time] == "timestamp"
+    for moment, before in ((rows.start, False), (rows.end, True)):
+        if moment is not None:
+            plain = functions.lit(moment.strftime("%Y-%m-%d %H:%M:%S.%f")).cast("timestamp_ntz")
+            limit = functions.lit(moment) if zoned else plain
+            frame = frame.filter(column < limit if before else column >= limit)
+    return frame
 
 
 def _started(builder: "SparkSession.Builder") -> "SparkSession":

@@ -1,0 +1,39 @@
+"""The engine `streaming`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import InputError
+from mlmon_dagster.ports import Rows
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """Reads Parquet one column and a few hundred thousand rows at a time: constant memory at any size.
+
+    Example: `{use: streaming}`
+    """
+
+    batch_rows: Annotated[int, Field(ge=1_000, description="rows of one column in memory at a time")] = 500_000
+
+    def count(self, rows: Rows, profile: Profile) -> Profile:
+        """Parquet files of this machine (a path, folder or glob), and tables, which are counted as they are."""
+        from mlmon_dagster.adapters.engines._pieces import counted_column, shared
+        from mlmon_dagster.adapters.engines.memory import Memory
+        from mlmon_dagster.adapters.parquet import ParquetFiles, is_parquet
+
+        if rows.query is not None or not (rows.table is not None or is_parquet(rows.place)):
+            given = "a query" if rows.query else rows.place
+            raise InputError(
+                f"the engine streaming reads Parquet files of this machine, not {given}",
+                hint="the engine duckdb streams CSV, queries and URLs too",
+            )
+        if rows.table is not None:
+            return Memory().count(rows, profile)
+        files = ParquetFiles.of(rows.place, self.batch_rows)
+        names = shared(profile, files.names)
+        columns = {name: counted_column(profile.columns[name], files.pieces(name)) for name in names}
+        return Profile(columns, files.rows if names else 0)
