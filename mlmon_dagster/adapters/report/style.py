@@ -22,7 +22,7 @@ th, td { text-align:left; padding:6px 10px 6px 0; border-bottom:1px solid var(--
 th { font-weight:600; color:var(--soft); white-space:nowrap; } td.number, th.number { text-align:right; }
 article { background:var(--card); border:1px solid var(--line); border-radius:10px; padding:16px 18px; margin:14px 0; }
 article header { display:flex; gap:12px; align-items:baseline; flex-wrap:wrap; }
-.plots { display:grid; grid-template-columns:repeat(auto-fit, minmax(320px, 1fr)); gap:10px 22px; margin-top:8px; }
+.plots { display:grid; grid-template-columns:repeat(auto-fill, minmax(320px, 1fr)); gap:10px 22px; margin-top:8px; }
 figure { margin:0; } figcaption { color:var(--soft); font-size:13px; }
 svg.plot { width:100%; height:auto; } svg.spark { width:120px; height:28px; display:block; }
 rect.reference { fill:var(--reference); } rect.window { fill:var(--window); }
