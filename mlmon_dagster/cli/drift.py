@@ -31,7 +31,12 @@ COLOURS = {"ok": "green", "drift": "bold red", "insufficient": "yellow", "no_dat
 @click.option("--current", metavar="ROWS", help="The window: the same kinds of place.")
 @click.option("--reference-query", metavar="SQL", help="SELECT, or a table's name, where --reference is a database.")
 @click.option("--current-query", metavar="SQL", help="The same for --current.")
-@click.option("--method", default="auto", show_default=True, help="Drift method for every column it can measure.")
+@click.option(
+    "--method",
+    default="auto",
+    show_default=True,
+    help="Drift method for every column it can measure; auto also tells where values have gone missing.",
+)
 @click.option("--compatible", metavar="LIBRARY", help="That library's numbers and verdicts, such as evidently's.")
 @click.option("--columns", metavar="A,B", help="Only these columns (default: all of the reference).")
 @click.option("--threshold", type=float, help="Distance above which it is drift (default: the method's).")
@@ -80,7 +85,6 @@ def _compare(
 ) -> int:
     from mlmon_dagster.adapters.inputs import STDIN, read_input
     from mlmon_dagster.drift.frames import columns_of
-    from mlmon_dagster.drift.judging import judge
     from mlmon_dagster.drift.monitor import verdict_of
     from mlmon_dagster.drift.profile import Profile
 
@@ -93,7 +97,7 @@ def _compare(
     profile = Profile.of(before, exact=True)
     own = {"threshold": threshold, "compatible": compatible}
     monitor = _monitor(method, _chosen(columns, tuple(before)), minimum_rows, own)
-    judged = _jointly(monitor, tables) or judge(profile, now, monitor)
+    judged = _jointly(monitor, tables) or _judged(monitor, profile, now, alone=method != "auto" or bool(compatible))
     verdict = verdict_of(one.verdict for one in judged)
     places = (_shown(reference), _shown(current))
     if as_json:
@@ -102,7 +106,7 @@ def _compare(
                 "reference": {"path": places[0], "rows": profile.rows, "digest": profile.digest},
                 "window": {"path": places[1], "rows": tables[1].num_rows, "digest": _digest(now)},
                 "columns": [_row(one) for one in judged],
-                "drifted": [one.column for one in judged if one.verdict == "drift"],
+                "drifted": list(dict.fromkeys(one.column for one in judged if one.verdict == "drift")),
                 "verdict": verdict,
             }
         )
@@ -151,6 +155,22 @@ def _monitor(method: str, columns: Any, minimum_rows: int, own: Mapping[str, Any
         options = {"use": "--method", "threshold": "--threshold", "compatible": "--compatible"}
         option = options.get(str(first["loc"][0]) if first["loc"] else "", "")
         raise InputError(f"{option}: {first['msg']}" if option else first["msg"]) from error
+
+
+def _judged(monitor: Any, profile: Any, now: "Mapping[str, Column]", *, alone: bool) -> "tuple[Drift, ...]":
+    """Every column by the method and, unless it is asked for alone, those whose share of missing values has drifted."""
+    from dataclasses import replace
+
+    from mlmon_dagster.drift.judging import Evidence, judge_all
+    from mlmon_dagster.drift.methods.missing import Missing
+
+    monitors = {monitor.name: monitor}
+    if not alone:
+        share = replace(monitor, name="missing", method=Missing(), threshold=Missing.default_threshold)
+        monitors[share.name] = share
+    found = judge_all(monitors, Evidence(profile), now)
+    lost = {one.column: one for one in found.get("missing", ()) if one.verdict == "drift"}
+    return tuple(row for one in found[monitor.name] for row in (one, lost.get(one.column)) if row is not None)
 
 
 def _jointly(monitor: Any, tables: "list[pyarrow.Table]") -> "tuple[Drift, ...]":

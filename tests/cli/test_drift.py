@@ -65,6 +65,19 @@ def test_no_drift_ends_with_0(reference: str, tmp_path: Path) -> None:
     assert result.output.endswith("no drift\n")
 
 
+def test_values_that_have_gone_missing_are_drift_though_the_others_are_as_ever(reference: str, tmp_path: Path) -> None:
+    lines = Path(rows(tmp_path / "holes.csv", 400, 3)).read_text().splitlines()
+    holes = [line if place % 3 else "," + line.partition(",")[2] for place, line in enumerate(lines, 1)]
+    (tmp_path / "holes.csv").write_text("\n".join([lines[0], *holes[1:]]) + "\n")
+
+    found = answer("--reference", reference, "--current", str(tmp_path / "holes.csv"))
+    price = [(one["method"], one["verdict"]) for one in found["columns"] if one["column"] == "price"]
+    assert price == [("ks", "ok"), ("missing", "drift")]
+    assert (found["drifted"], found["verdict"]) == (["price"], "drift")
+    alone = answer("--reference", reference, "--current", str(tmp_path / "holes.csv"), "--method", "ks")
+    assert alone["verdict"] == "ok"
+
+
 def test_the_document_has_the_documented_shape_and_scipys_numbers(reference: str, shifted: str) -> None:
     found = answer("--reference", reference, "--current", shifted)
 
