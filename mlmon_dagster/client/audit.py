@@ -33,6 +33,10 @@ class Audit:
         """One entry."""
         return _sealed(self._at.get(f"/api/audit-logs/{seq}"))
 
+    def prove(self, seq: int) -> dict[str, Any]:
+        """The document that shows anybody that the entry is in the signed log."""
+        return dict(self._at.get(f"/api/audit-logs/{seq}/proof"))
+
     def verify(self) -> Verification:
         """Lets the server walk its whole log."""
         return self._at.one(Verification, "/api/audit-logs/verify")

@@ -29,7 +29,10 @@ def open_web(settings: Settings, address: str) -> Web:
     from mlmon_dagster.resources.governance import open_office
 
     office = open_office(settings)
-    premises = Premises(office.governance, DeclaredFolder(settings.pipelines, os.environ), settings)
+    from mlmon_dagster.adapters.mlflow.registry import open_registry
+
+    folder = DeclaredFolder(settings.pipelines, os.environ)
+    premises = Premises(office.governance, folder, settings, office.notary, lambda: open_registry(settings))
     identity = Identity(office.governance, office.database.credentials)
     return Web(
         premises,

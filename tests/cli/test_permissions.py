@@ -21,6 +21,7 @@ TAKES = {
         "rebuild": HERE, "fsck": HERE, "asof": HERE,
     },
     "database": {"migrate": HERE, "roles": HERE},
+    "batch-predict": HERE,
     "demo": HERE,
     "deployments": "see",
     "drift": HERE,

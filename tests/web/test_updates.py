@@ -163,3 +163,57 @@ def test_however_many_listen_the_log_is_read_once(api: Api, monkeypatch: pytest.
     moment[0] = 1
     assert news.after(governance, 3)[0].seq == 4
     assert len(reads) == 2
+
+
+def test_a_version_of_the_registry_is_made_known(api: Api) -> None:
+    from governed import version
+
+    from mlmon_dagster.errors import MissingError
+
+    class Registry:
+        def version(self, name: str, number: int) -> Any:
+            if number > 1:
+                raise MissingError(f"{name} has no version {number}")
+            return version(number, name)
+
+    premises = replace(api.web.premises, registry=Registry)  # type: ignore[arg-type]
+    api.app.state.web = replace(api.web, premises=premises)
+    known = api.by_token("mia").post("/api/models/register", json={"pipeline": "prices", "version": 1})
+    assert (known.status_code, known.json()["number"], known.json()["registered_by"]) == (201, 1, "mia"), known.text
+    assert problem(api.by_token("mia").post("/api/models", json={"pipeline": "prices", "version": 2})) == (
+        404,
+        "MISSING",
+    )
+    assert problem(api.by_token("sue").post("/api/models", json={"pipeline": "prices", "version": 1})) == (
+        403,
+        "DENIED",
+    )
+
+
+def test_an_entry_is_proven_to_whoever_may_see_it(api: Api) -> None:
+    import subprocess
+    import sys
+
+    from mlmon_dagster import mlmon_verify
+    from mlmon_dagster.resources.governance import open_office
+    from mlmon_dagster.settings import read_settings
+
+    home = str(api.web.premises.settings.home)
+    office = open_office(read_settings({"MLMON_HOME": home}))
+    premises = replace(api.web.premises, notary=office.notary)
+    api.app.state.web = replace(api.web, premises=premises)
+    proof = api.by_token("root", "read").get("/api/audit-logs/3/proof")
+    assert proof.status_code == 200, proof.text
+    file = api.web.premises.settings.home / "proof.json"
+    file.write_text(proof.text, encoding="utf-8")
+    command = [sys.executable, str(mlmon_verify.__file__), str(file), "--key", str(office.notary.key)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert problem(api.by_token("eve", "read").get("/api/audit-logs/3/proof")) == (404, "MISSING")
+    office.close()
+
+
+def test_integrations_say_what_is_there_and_not_where(api: Api) -> None:
+    found = {one["name"]: one["status"] for one in api.by_token("sue", "read").get("/api/integrations").json()}
+    assert found["database"] == "ok"
+    assert found["github"] == found["mlflow"] == "not configured"

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mlmon_dagster.errors import MissingError, TamperedError
+from mlmon_dagster.errors import MissingError, TamperedError, UnavailableError
 from mlmon_dagster.governance.audit import Sealed
 from mlmon_dagster.lifecycle.desk.standing import Standing, having
+from mlmon_dagster.lifecycle.proofs import prove
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ class Audit:
         if not self._visible(found):
             raise MissingError(f"the audit log has no entry {seq}")
         return found
+
+    def prove(self, seq: int) -> dict[str, Any]:
+        """The document that shows anybody with `mlmon_verify.py` that the entry is in the signed log."""
+        self.get(seq)
+        notary = self._at.premises.notary
+        if notary is None:
+            raise UnavailableError("nothing signs the audit log here")
+        return prove(self._at.governance.ledger, notary, seq, self._at.governance.now()).document
 
     def verify(self) -> Verification:
         """Walks the whole log: chain, head and every projection."""

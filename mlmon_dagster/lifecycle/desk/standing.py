@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.governance.gates import GateVerdict
 from mlmon_dagster.governance.roles import ANYWHERE, Actor, permit
+from mlmon_dagster.lifecycle.checkpoints import Notary
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.governance import Declaration, Governance, known_actor
 from mlmon_dagster.lifecycle.queries import receipt
 from mlmon_dagster.plugins import unknown
+from mlmon_dagster.ports import ModelRegistry
 
 R = TypeVar("R")
 
@@ -23,6 +25,10 @@ class Premises:
     governance: Governance
     pipelines: Callable[[], Mapping[str, Declaration]]
     settings: Any
+    notary: Notary | None = None
+    """Signs the log; without one nothing is proven."""
+    registry: Callable[[], ModelRegistry] | None = None
+    """Opens the model registry; without one nothing is registered from here."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,12 @@ def get_entry(at: AtDesk, seq: Annotated[WholeNumber, Path(ge=1, le=2**53)]) -> 
     return entry_document(at.audit.get(seq))
 
 
+@router.get("/{seq}/proof", response_model=dict[str, Any], **takes("see"))
+def prove_entry(at: AtDesk, seq: Annotated[WholeNumber, Path(ge=1, le=2**53)]) -> Any:
+    """Shows that the entry is in the signed log: a document for `mlmon_verify.py`, which needs nothing of ours."""
+    return at.audit.prove(seq)
+
+
 def _number(place: str) -> int:
     if not place.isdecimal():
         raise ProblemError(400, "CURSOR", "the cursor is not one of this list")

@@ -16,6 +16,16 @@ router = APIRouter(prefix="/models", tags=["models"], route_class=GovernedRoute)
 Number = Annotated[WholeNumber, Path(ge=1, le=2**31 - 1)]
 
 
+ModelRecorded = with_receipt(Model)
+
+
+class Registration(Body):
+    """A version of the pipeline's model in the model registry."""
+
+    pipeline: Name
+    version: VersionNumber
+
+
 class VersionPromotion(Body):
     """Where to; without a version, the one live in the environment before."""
 
@@ -28,6 +38,18 @@ class VersionPromotion(Body):
 def list_models(at: AtDesk, paging: Paged, pipeline: Name | None = None) -> Any:
     """Registered versions, newest first."""
     return paging.page(at.models.list(pipeline)[::-1], lambda one: one.id)
+
+
+@router.post("", status_code=201, response_model=ModelRecorded, **takes("create"))
+def add_model(at: AtDesk, body: Registration) -> Any:
+    """Makes a version of the model registry known to governance, with its digest; known already, nothing changes."""
+    return recorded(at.models.register(body.pipeline, body.version))
+
+
+@router.post("/register", status_code=201, response_model=ModelRecorded, **takes("create"))
+def register_model(at: AtDesk, body: Registration) -> Any:
+    """As `POST /models`."""
+    return recorded(at.models.register(body.pipeline, body.version))
 
 
 @router.get("/{pipeline}", response_model=tuple[Model, ...], **takes("see"))
