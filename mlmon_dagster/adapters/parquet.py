@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mlmon_dagster.errors import DataError
 from mlmon_dagster.plugins import unknown
@@ -20,6 +20,26 @@ BATCH_ROWS = 500_000
 
 READ_BUFFER = 1 << 20
 """Bytes of a file that are read ahead: a column's pages are decoded one after the other, never a whole row group."""
+
+
+class ColumnStream(Protocol):
+    """Rows of any size, of which one column is read at a time, in pieces and always in the same order."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    def batches(self, name: str) -> Iterator["pyarrow.RecordBatch"]: ...
+
+
+def pieces_of(stream: ColumnStream, name: str) -> Iterator["Column"]:
+    """One column of a stream, each piece in ascending order."""
+    from mlmon_dagster.drift.frames import columns_of
+
+    for batch in stream.batches(name):
+        yield columns_of(batch, [name])[name]
 
 
 @dataclass(frozen=True)
@@ -67,10 +87,7 @@ class ParquetFiles:
 
     def pieces(self, name: str) -> Iterator["Column"]:
         """The same, each piece in ascending order."""
-        from mlmon_dagster.drift.frames import columns_of
-
-        for batch in self.batches(name):
-            yield columns_of(batch, [name])[name]
+        return pieces_of(self, name)
 
     @cached_property
     def _schemas(self) -> tuple["pyarrow.Schema", ...]:

@@ -1,13 +1,17 @@
 """Profiles as files, and profiles of rows wherever they are; Parquet files in constant memory."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Protocol, cast
 
-from mlmon_dagster.adapters.parquet import ParquetFiles, is_parquet
+from mlmon_dagster.adapters.parquet import ColumnStream, ParquetFiles, is_parquet, pieces_of
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError, MissingError
+from mlmon_dagster.plugins import name_of, unknown
+from mlmon_dagster.ports import Engine, Rows
 
 ZIP_MAGIC = b"PK\x03\x04"
 """What a profile begins with; no file of rows does."""
@@ -45,6 +49,42 @@ def is_profile(place: str) -> bool:
         return opened.read(len(ZIP_MAGIC)) == ZIP_MAGIC
 
 
+class StreamingEngine(Engine, Protocol):
+    """An engine whose rows come into this process: it can build a profile, and not only count like one."""
+
+    def stream(self, rows: Rows) -> AbstractContextManager[ColumnStream]: ...
+
+
+def streaming_engine(engine: Engine) -> StreamingEngine:
+    """The engine, if it can build profiles; `InputError` for one that only counts."""
+    if not hasattr(engine, "stream"):
+        raise InputError(
+            f"the engine {name_of(type(engine))} counts rows like a profile, it cannot choose the grids of a new one",
+            hint="build the reference's profile with memory, streaming, duckdb or polars, then count windows like it",
+        )
+    return cast("StreamingEngine", engine)
+
+
+def build_profile_by(
+    engine: Engine, rows: Rows, names: Sequence[str] | None = None, *, like: Profile | None = None, exact: bool = False
+) -> Profile:
+    """The same by an engine: one profile for the same rows in the same order, whichever engine reads them."""
+    if like is None:
+        with streaming_engine(engine).stream(rows) as stream:
+            for name in names or ():
+                if name not in stream.names:
+                    raise DataError(unknown("column", name, stream.names))
+            return _built(stream, names or stream.names, exact)
+    found = engine.count(rows, like)
+    for name, reference in like.columns.items():
+        if name not in found.columns:
+            raise DataError(f"there is no column {name!r}, which the reference has")
+        kind = found.columns[name].kind
+        if kind != reference.kind and found.columns[name].present:
+            raise DataError(f"{name} is {kind} and the reference's is {reference.kind}")
+    return found
+
+
 def build_profile(
     place: str, names: Sequence[str] | None = None, *, like: Profile | None = None, exact: bool = False
 ) -> Profile:
@@ -71,18 +111,18 @@ def count_profile(profile: Profile, files: ParquetFiles) -> Profile:
     return Profile({name: counted(one, files.pieces(name)) for name, one in profile.columns.items()}, files.rows)
 
 
-def _built(files: ParquetFiles, names: Sequence[str], exact: bool) -> Profile:
+def _built(files: ColumnStream, names: Sequence[str], exact: bool) -> Profile:
     from mlmon_dagster.drift.building import built
 
     if not files.rows:
         raise DataError("the reference is empty", hint="nothing can be compared with it: choose a period that has rows")
     columns = {
-        name: built(name, partial(files.pieces, name), partial(_sample, files, name), exact=exact) for name in names
+        name: built(name, partial(pieces_of, files, name), partial(_sample, files, name), exact=exact) for name in names
     }
     return Profile(columns, files.rows)
 
 
-def _sample(files: ParquetFiles, name: str) -> Column:
+def _sample(files: ColumnStream, name: str) -> Column:
     """Every k-th row of all files: at most a million, whatever pieces they are read in."""
     import pyarrow as pa
 

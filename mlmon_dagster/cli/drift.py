@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlmon_dagster.cli import _output as output
+from mlmon_dagster.cli._engine import counted, engine_option
 
 if TYPE_CHECKING:
     import pyarrow
@@ -48,6 +49,7 @@ COLOURS = {"ok": "green", "drift": "bold red", "insufficient": "yellow", "no_dat
     show_default=True,
     help="When to exit with 1: on drift, on any verdict that is not ok, or never.",
 )
+@engine_option
 @click.option("--report", metavar="FILE", help="Also write an HTML report: one file that opens offline.")
 @click.option(
     "--report-by", type=click.Choice(["mlmon", "evidently"]), default="mlmon", show_default=True, help="Whose report."
@@ -61,6 +63,7 @@ def command(context: click.Context, /, **options: Any) -> int | None:
     mlmon drift --reference last_year.parquet --current this_week.csv
     mlmon drift --reference a.csv --current b.csv --method psi --columns price,area --json
     mlmon drift --reference sqlite:///sales.db --reference-query sales --current - < today.jsonl
+    mlmon drift --reference year.profile --current 'week/*.parquet' --engine duckdb
 
     Rows are CSV, Parquet or JSON lines; exit code 0 when nothing drifted, 1 when something did or the window is too
     thin to say (see --fail-on), 2 for bad input.
@@ -79,6 +82,7 @@ def _compare(
     threshold: float | None,
     minimum_rows: int,
     fail_on: str,
+    engine: str | None,
     report: str | None,
     report_by: str,
     as_json: bool,
@@ -90,11 +94,20 @@ def _compare(
 
     if reference is None or current is None:
         raise click.UsageError(f"Missing option '--{'current' if reference else 'reference'}'.")
+    if engine and compatible:
+        raise click.UsageError("--compatible needs every value, which --engine does not keep")
     if reference == current == STDIN:
         raise click.UsageError("only one of --reference and --current can be standard input")
-    tables = [read_input(reference, reference_query), read_input(current, current_query)]
-    before, now = (columns_of(table) for table in tables)
-    profile = Profile.of(before, exact=True)
+    before: Mapping[str, Column]
+    now: Mapping[str, Column]
+    if engine:
+        tables = []
+        profile, window = counted(engine, (reference, reference_query), (current, current_query))
+        before, now, rows = profile.columns, window.columns, window.rows
+    else:
+        tables = [read_input(reference, reference_query), read_input(current, current_query)]
+        before, now = (columns_of(table) for table in tables)
+        profile, rows = Profile.of(before, exact=True), tables[1].num_rows
     own = {"threshold": threshold, "compatible": compatible}
     monitor = _monitor(method, _chosen(columns, tuple(before)), minimum_rows, own)
     judged = _jointly(monitor, tables) or _judged(monitor, profile, now, alone=method != "auto" or bool(compatible))
@@ -104,16 +117,16 @@ def _compare(
         output.document(
             {
                 "reference": {"path": places[0], "rows": profile.rows, "digest": profile.digest},
-                "window": {"path": places[1], "rows": tables[1].num_rows, "digest": _digest(now)},
+                "window": {"path": places[1], "rows": rows, "digest": _digest(now)},
                 "columns": [_row(one) for one in judged],
                 "drifted": list(dict.fromkeys(one.column for one in judged if one.verdict == "drift")),
                 "verdict": verdict,
             }
         )
     else:
-        _show(judged, before, now, (profile.rows, tables[1].num_rows))
+        _show(judged, before, now, (profile.rows, rows))
     if report:
-        _write_report(report, report_by, tables, (before, now), judged, places)
+        _write_report(report, report_by, tables, (before, now), judged, (*places, profile.rows, rows))
         if not as_json:
             click.echo(f"report: {report}")
     return EXITS[fail_on][verdict]
@@ -181,6 +194,8 @@ def _jointly(monitor: Any, tables: "list[pyarrow.Table]") -> "tuple[Drift, ...]"
 
     if not is_joint(monitor):
         return ()
+    if not tables:
+        raise click.UsageError("a joint method needs the rows, which --engine does not keep")
     before, now = (arrays_of(table) for table in tables)
     names = tuple(before)
     learned = monitor.method.learn(chosen(monitor, before, names))
@@ -261,9 +276,11 @@ def _write_report(
     tables: "list[pyarrow.Table]",
     columns: "tuple[Mapping[str, Column], Mapping[str, Column]]",
     judged: "tuple[Drift, ...]",
-    places: tuple[str, str],
+    about: tuple[str, str, int, int],
 ) -> None:
     if by == "evidently":
+        if not tables:
+            raise click.UsageError("evidently's report needs the rows, which --engine does not keep")
         from mlmon_dagster.adapters.evidently import write_report as write_evidently
 
         write_evidently(tables[0], tables[1], path)
@@ -271,7 +288,7 @@ def _write_report(
     from mlmon_dagster.adapters.report.page import Report, write_report
 
     facts = {
-        "reference": f"{places[0]}, {tables[0].num_rows:,} rows",
-        "window": f"{places[1]}, {tables[1].num_rows:,} rows",
+        "reference": f"{about[0]}, {about[2]:,} rows",
+        "window": f"{about[1]}, {about[3]:,} rows",
     }
     write_report(Report("Drift report", facts, *columns, judged).html, path)

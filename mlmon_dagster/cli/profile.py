@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlmon_dagster.cli import _output as output
+from mlmon_dagster.cli._engine import engine_of, engine_option
 
 if TYPE_CHECKING:
     from mlmon_dagster.drift.column import Column
@@ -36,15 +37,36 @@ def command() -> None:
 @click.option("--like", metavar="PROFILE", help="Count on this profile's grids, so that both compare and add up.")
 @click.option("--exact", is_flag=True, help="Keep every distinct value.")
 @click.option("--columns", metavar="A,B", help="Only these columns.")
+@engine_option
+@click.option("--query", metavar="SQL", help="Which rows, for an engine that knows SQL; files are the table `rows`.")
 @output.json_option
-def build(rows: str, out: str, like: str | None, exact: bool, columns: str | None, as_json: bool) -> int:
-    """Profile ROWS: a file, folder or glob, a URL, or - (stdin). Parquet of any size takes little memory."""
-    from mlmon_dagster.adapters.profiles import build_profile
+def build(
+    rows: str,
+    out: str,
+    like: str | None,
+    exact: bool,
+    columns: str | None,
+    engine: str | None,
+    query: str | None,
+    as_json: bool,
+) -> int:
+    """Profile ROWS: a file, folder or glob, a URL, or - (stdin). Parquet of any size takes little memory.
+
+    With --engine also databases, queries and files of other formats of any size.
+    """
+    from mlmon_dagster.adapters.profiles import build_profile, build_profile_by
+    from mlmon_dagster.ports import Rows
 
     names = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
     if like and exact:
         raise click.UsageError("--like and --exact exclude each other: a profile keeps what the other one keeps")
-    made = build_profile(rows, names, like=_read(like) if like else None, exact=exact)
+    if query and not engine:
+        raise click.UsageError("--query needs an --engine that knows SQL, such as duckdb")
+    other = _read(like) if like else None
+    if engine:
+        made = build_profile_by(engine_of(engine), Rows(place=rows, query=query), names, like=other, exact=exact)
+    else:
+        made = build_profile(rows, names, like=other, exact=exact)
     _write(made, out, as_json)
     return 0
 

@@ -7,11 +7,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mlmon_dagster import plugins
 from mlmon_dagster.adapters.parquet import ParquetFiles, is_parquet
-from mlmon_dagster.adapters.profiles import build_profile, count_profile, is_profile, read_profile, write_profile
+from mlmon_dagster.adapters.profiles import (
+    build_profile,
+    build_profile_by,
+    count_profile,
+    is_profile,
+    read_profile,
+    write_profile,
+)
 from mlmon_dagster.drift.building import built
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, MissingError
+from mlmon_dagster.ports import Rows
 
 ROWS = 30_000
 
@@ -126,3 +135,15 @@ def test_files_that_do_not_fit_are_told(tmp_path: Path, reference: Profile) -> N
     pq.write_table(table(0), place / "a.parquet")
     with pytest.raises(DataError, match="the reference is empty"):
         build_profile(str(place / "a.parquet"))
+
+
+@pytest.mark.parametrize("engine", ["memory", "duckdb", "polars"])
+def test_engines_take_the_edges_from_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """A column with more rows than are sampled; DuckDB and polars read with several threads and keep the order."""
+    monkeypatch.setattr("mlmon_dagster.drift.building.SAMPLE", 3_000)
+    values = pa.table({"x": np.random.default_rng(1).normal(size=300_000)})
+    files = written(tmp_path / "rows", values, 3, 7_000)
+    by = plugins.parse("engine", engine)
+    assert build_profile_by(by, Rows(place=files)).digest == build_profile(files).digest

@@ -1,14 +1,18 @@
 """The engine `auto`."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from mlmon_dagster import plugins
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.ports import Engine, Rows
+
+if TYPE_CHECKING:
+    from mlmon_dagster.adapters.parquet import ColumnStream
 
 DATABASES = ("postgres", "postgresql", "trino", "athena", "snowflake")
 """Schemes of the databases that count by themselves."""
@@ -32,6 +36,12 @@ class Auto:
     def count(self, rows: Rows, profile: Profile) -> Profile:
         """Whatever one of the other engines takes."""
         return self.chosen(rows).count(rows, profile)
+
+    def stream(self, rows: Rows) -> "AbstractContextManager[ColumnStream]":
+        """The same rows, column by column, from an engine that can."""
+        from mlmon_dagster.adapters.profiles import streaming_engine
+
+        return streaming_engine(self.chosen(rows)).stream(rows)
 
     def chosen(self, rows: Rows) -> Engine:
         """The engine that counts these rows."""

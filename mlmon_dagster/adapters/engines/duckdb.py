@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -13,6 +14,9 @@ from mlmon_dagster.ports import Rows
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
+
+    from mlmon_dagster.adapters.parquet import ColumnStream
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".csv.gz": "read_csv"}
 """Ending of a file -> DuckDB's function that reads it."""
@@ -35,25 +39,36 @@ class DuckDb:
 
     def count(self, rows: Rows, profile: Profile) -> Profile:
         """Tables that DuckDB knows (pandas, polars, Arrow), files, `duckdb:///` databases, and queries of all these."""
-        import duckdb
-
         from mlmon_dagster.adapters.engines._pieces import PIECE_ROWS, counted, shared
 
+        with self._opened(rows) as relation:
+            names = shared(profile, relation.columns)
+            if not names:
+                return Profile({}, 0)
+            chosen = relation.project(", ".join(map(_quoted, names)))
+            return counted(profile, names, chosen.to_arrow_reader(PIECE_ROWS))
+
+    @contextmanager
+    def stream(self, rows: Rows) -> "Iterator[ColumnStream]":
+        """The same rows, column by column and in their order."""
+        with self._opened(rows, ordered=True) as relation:
+            yield _Stream(relation)
+
+    @contextmanager
+    def _opened(self, rows: Rows, *, ordered: bool = False) -> "Iterator[duckdb.DuckDBPyRelation]":
+        """What is to be read, as long as its connection is open; errors of DuckDB in our words."""
+        import duckdb
+
         try:
-            with self._opened(rows) as relation:
-                names = shared(profile, relation.columns)
-                if not names:
-                    return Profile({}, 0)
-                chosen = relation.project(", ".join(map(_quoted, names)))
-                return counted(profile, names, chosen.to_arrow_reader(PIECE_ROWS))
+            with self._connected(rows, ordered) as relation:
+                yield relation
         except duckdb.Error as error:
             if rows.query is None or isinstance(error, duckdb.IOException):
                 raise DataError(f"DuckDB cannot read {_told(rows)}: {_first_line(error)}") from error
             raise InputError(f"DuckDB refuses the query: {_first_line(error)}", hint="check the query") from error
 
     @contextmanager
-    def _opened(self, rows: Rows) -> "Iterator[duckdb.DuckDBPyRelation]":
-        """What is to be counted, as long as its connection is open."""
+    def _connected(self, rows: Rows, ordered: bool) -> "Iterator[duckdb.DuckDBPyRelation]":
         import duckdb
 
         if rows.place.startswith("duckdb:") and rows.query is None:
@@ -62,12 +77,33 @@ class DuckDb:
             yield _queried(rows.table, rows.query)
             return
         with closing(duckdb.connect(*_database(rows.place))) as connection:
-            connection.execute("SET preserve_insertion_order = false")  # else a scan keeps pieces until their turn
+            if not ordered:  # or a scan keeps pieces until their turn
+                connection.execute("SET preserve_insertion_order = false")
             if self.memory:
                 connection.execute(f"SET memory_limit = '{self.memory}'")
             if self.threads:
                 connection.execute(f"SET threads = {self.threads}")
             yield _relation(connection, rows)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A relation as columns that arrive in pieces."""
+
+    relation: "duckdb.DuckDBPyRelation"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.relation.columns)
+
+    @cached_property
+    def rows(self) -> int:
+        return int(self.relation.count("*").fetchall()[0][0])
+
+    def batches(self, name: str) -> "Iterator[pa.RecordBatch]":
+        from mlmon_dagster.adapters.engines._pieces import PIECE_ROWS
+
+        yield from self.relation.project(_quoted(name)).to_arrow_reader(PIECE_ROWS)
 
 
 def _relation(connection: "duckdb.DuckDBPyConnection", rows: Rows) -> "duckdb.DuckDBPyRelation":

@@ -1,7 +1,9 @@
 """The engine `polars`."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.drift.profile import Profile
@@ -10,6 +12,9 @@ from mlmon_dagster.ports import Rows
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
+
+    from mlmon_dagster.adapters.parquet import ColumnStream
 
 
 @dataclass(frozen=True)
@@ -23,25 +28,58 @@ class Polars:
 
     def count(self, rows: Rows, profile: Profile) -> Profile:
         """Lazy and other frames of polars, pandas, Arrow, and Parquet files; a query reads them as the table `rows`."""
-        try:
-            import polars as pl
-        except ImportError as error:
-            raise UnavailableError("polars is not installed", hint="pip install 'mlmon_dagster[polars]'") from error
         from mlmon_dagster.adapters.engines._pieces import counted, shared
 
-        try:
-            frame = _lazy(rows)
+        with _opened(rows) as frame:
             names = shared(profile, frame.collect_schema().names())
             return counted(profile, names, _pieces(frame.select(names))) if names else Profile({}, 0)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-            raise DataError(f"polars cannot read {rows.place or type(rows.table).__name__}: {first}") from error
+
+    @contextmanager
+    def stream(self, rows: Rows) -> "Iterator[ColumnStream]":
+        """The same rows, column by column and in their order."""
+        with _opened(rows) as frame:
+            yield _Stream(frame)
 
 
-def _pieces(frame: "pl.LazyFrame") -> "Iterator[pl.DataFrame]":
+@dataclass(frozen=True)
+class _Stream:
+    """A lazy frame as columns that arrive in pieces."""
+
+    frame: "pl.LazyFrame"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.frame.collect_schema().names())
+
+    @cached_property
+    def rows(self) -> int:
+        import polars as pl
+
+        return int(self.frame.select(pl.len()).collect(engine="streaming").item())
+
+    def batches(self, name: str) -> "Iterator[pa.RecordBatch]":
+        for piece in _pieces(self.frame.select(name), ordered=True):
+            yield from piece.to_arrow().to_batches()
+
+
+@contextmanager
+def _opened(rows: Rows) -> "Iterator[pl.LazyFrame]":
+    """What is to be read; errors of polars in our words."""
+    try:
+        import polars as pl
+    except ImportError as error:
+        raise UnavailableError("polars is not installed", hint="pip install 'mlmon_dagster[polars]'") from error
+    try:
+        yield _lazy(rows)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise DataError(f"polars cannot read {rows.place or type(rows.table).__name__}: {first}") from error
+
+
+def _pieces(frame: "pl.LazyFrame", *, ordered: bool = False) -> "Iterator[pl.DataFrame]":
     from mlmon_dagster.adapters.engines._pieces import PIECE_ROWS
 
-    return iter(frame.collect_batches(chunk_size=PIECE_ROWS, maintain_order=False, engine="streaming"))
+    return iter(frame.collect_batches(chunk_size=PIECE_ROWS, maintain_order=ordered, engine="streaming"))
 
 
 def _lazy(rows: Rows) -> "pl.LazyFrame":

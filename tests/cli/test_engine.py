@@ -1,0 +1,95 @@
+"""`--engine` of `mlmon drift` and `mlmon profile build`."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+import pytest
+from command_line import Answer, Office
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(1)
+    for name, shift, count in (("year", 0.0, 20_000), ("week", 0.5, 3_000)):
+        table = pa.table({"price": random.normal(shift, 1, count), "city": random.choice(["Ulm", "Bonn"], count)})
+        pq.write_table(table, f"{name}.parquet", row_group_size=1_000)
+        csv.write_csv(table, f"{name}.csv")
+
+
+def run(*arguments: str) -> Answer:
+    return Office(Path.cwd())(*arguments)
+
+
+def told(*arguments: str) -> Any:
+    return run(*arguments, "--json").document
+
+
+@pytest.mark.parametrize("engine", ["auto", "memory", "duckdb", "polars", "{use: duckdb, memory: 500MB}"])
+def test_every_engine_builds_the_profile_that_streaming_builds(engine: str) -> None:
+    expected = told("profile", "build", "year.parquet", "--out", "a.profile")["digest"]
+    assert told("profile", "build", "year.parquet", "--out", "b.profile", "--engine", engine)["digest"] == expected
+
+
+def test_a_query_says_which_rows_are_profiled() -> None:
+    query = "SELECT price FROM rows WHERE city = 'Ulm'"
+    found = told("profile", "build", "year.csv", "--engine", "duckdb", "--query", query, "--out", "ulm.profile")
+    assert 9_000 < int(str(found["rows"])) < 11_000
+
+
+def test_drift_of_counts_is_the_drift_of_all_values() -> None:
+    exact = told("drift", "--reference", "year.parquet", "--current", "week.parquet")
+    counted = told("drift", "--reference", "year.parquet", "--current", "week.parquet", "--engine", "duckdb")
+    assert counted["verdict"] == exact["verdict"] == "drift"
+    assert counted["drifted"] == exact["drifted"] == ["price"]
+    assert counted["window"]["rows"] == 3_000
+
+
+def test_drift_from_a_profile_has_the_same_digest_whatever_the_engine_and_the_format() -> None:
+    run("profile", "build", "year.parquet", "--out", "year.profile")
+    places = [("week.parquet", "streaming"), ("week.parquet", "polars"), ("week.csv", "duckdb"), ("week.csv", "memory")]
+    found = {
+        str(told("drift", "--reference", "year.profile", "--current", week, "--engine", engine)["window"]["digest"])
+        for week, engine in places
+    }
+    assert len(found) == 1
+
+
+def test_a_table_and_a_report_are_made_of_counts() -> None:
+    found = run("drift", "--reference", "year.csv", "--current", "week.csv", "--engine", "auto", "--report", "r.html")
+    assert found.code == 1
+    assert "20,000 reference rows, 3,000 in the window" in found.out
+    assert "3,000 rows" in Path("r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--engine", "duckbd"), "--engine: use: there is no engine called 'duckbd'; did you mean duckdb?"),
+        (("--engine", "{use: duckdb, memory: lots}"), "--engine: memory"),
+        (("--engine", "{use"), "cannot be read"),
+        (("--engine", "spark", "--compatible", "scipy"), "--compatible needs every value"),
+        (("--engine", "ibis"), "it cannot choose the grids of a new one"),
+        (("--engine", "streaming", "--method", "mmd"), "a joint method needs the rows"),
+        (("--engine", "memory", "--report", "r.html", "--report-by", "evidently"), "needs the rows"),
+    ],
+)
+def test_bad_options_are_told_with_exit_code_2(arguments: tuple[str, ...], says: str) -> None:
+    found = run("drift", "--reference", "year.parquet", "--current", "week.parquet", *arguments)
+    assert (found.code, says in found.err) == (2, True), found.err
+
+
+def test_a_query_without_an_engine_is_refused() -> None:
+    found = run("profile", "build", "year.csv", "--query", "SELECT 1", "--out", "x")
+    assert (found.code, "--query needs an --engine" in found.err) == (2, True)
+
+
+def test_counts_like_a_profile_need_its_columns() -> None:
+    run("profile", "build", "year.csv", "--out", "year.profile")
+    pq.write_table(pa.table({"price": [1.0]}), "thin.parquet")
+    found = run("profile", "build", "thin.parquet", "--like", "year.profile", "--engine", "polars", "--out", "x")
+    assert (found.code, "there is no column 'city'" in found.err) == (2, True)
