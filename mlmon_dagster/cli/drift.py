@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlmon_dagster.cli import _output as output
+from mlmon_dagster.cli._backtest import backtest
 from mlmon_dagster.cli._engine import counted, engine_option
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def command(context: click.Context, /, **options: Any) -> int | None:
     thin to say (see --fail-on), 2 for bad input.
     """
     return None if context.invoked_subcommand else _compare(**options)
+
+
+command.add_command(backtest)
 
 
 def _compare(

@@ -1,10 +1,14 @@
 """Windows through the stages: the same again, empty, thin, and many at once."""
 
+import json
 from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
+from click.testing import CliRunner
 from retail import write_sales
 
+from mlmon_dagster.cli import group
 from mlmon_dagster.lifecycle.queries import open_alerts
 from mlmon_dagster.pipeline.stages import StageKey
 
@@ -67,3 +71,24 @@ def test_monitoring_without_predictions_says_what_to_do(in_dev: SimpleNamespace)
 
 def _asset(key: StageKey) -> dg.AssetKey:
     return dg.AssetKey(key.parts)
+
+
+def test_a_backtest_shows_what_was_called_and_what_would_have_been(in_dev: SimpleNamespace) -> None:
+    def backtest(*arguments: str) -> Any:
+        return CliRunner().invoke(group, ["drift", "backtest", "shop", *arguments], standalone_mode=False)
+
+    found = json.loads(backtest("--json").output)
+    assert (found["pipeline"], found["environment"]) == ("shop", "dev")
+    drifted = [one for one in found["windows"] if one["window"] == "2026-01-12" and one["monitor"] == "inputs"]
+    assert [(one["recorded"], one["replayed"]) for one in drifted] == [("drift", "drift")]
+    told = backtest("--monitor", "inputs", "--threshold", "0.99").output
+    assert "would be called 0 times" in told
+    assert "2026-01-12" in told
+    for arguments, said in (
+        (("--method", "kss"), "did you mean ks"),
+        (("--alarm-budget", "often"), "such as 1 per quarter"),
+        (("--persistence", "3/2"), "expected M/N such as 2/3"),
+        (("--threshold", "0"), "expected a distance above 0"),
+        (("--since", "soon"), "is not a daily window"),
+    ):
+        assert said in str(backtest(*arguments).exception)
