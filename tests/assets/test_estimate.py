@@ -18,6 +18,7 @@ from mlmon_dagster.assets.outcomes import outcomes_of
 from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.estimation.expectation import Expectation
+from mlmon_dagster.drift.packing import pack
 from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.pipeline import spec
 from mlmon_dagster.pipeline.source import Rows, Source
@@ -35,7 +36,7 @@ def model(tmp_path_factory):
     frame = rows(1000, seed=1)
     fitted = LogisticRegression().fit(frame[["x", "y"]], frame.label.astype(int))
     folder = tmp_path_factory.mktemp("model") / "model"
-    write_model(folder, fitted, frame[["x", "y"]], b"p")
+    write_model(folder, fitted, frame[["x", "y"]], pack({}, {}))
     return SimpleNamespace(fitted=fitted, loaded=load_model(folder))
 
 

@@ -15,6 +15,7 @@ from mlmon_dagster.assets.labels import concept, label_checks
 from mlmon_dagster.assets.outcomes import outcomes_of
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.estimation.expectation import Expectation
+from mlmon_dagster.drift.packing import pack
 from mlmon_dagster.drift.performance.outcomes import Outcomes
 from mlmon_dagster.pipeline import spec
 from mlmon_dagster.pipeline.source import Rows, Source
@@ -61,7 +62,7 @@ def registered(tmp_path_factory):
     )
     files = {EXPECTATION: expectation.to_bytes()}
     model = LinearRegression().fit(frame, frame.x)
-    common = {"name": "sales", "example": frame, "profile": b"p", "facts": {}}
+    common = {"name": "sales", "example": frame, "profile": pack({}, {}), "facts": {}}
     return SimpleNamespace(
         ports=SimpleNamespace(registry=registry),
         known=registry.register(model, files=files, **common),

@@ -16,6 +16,7 @@ from sklearn.linear_model import LinearRegression
 from mlmon_dagster.adapters.mlflow.manifest import Manifest
 from mlmon_dagster.adapters.mlflow.model_directory import write_model
 from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
+from mlmon_dagster.drift.packing import pack
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,8 @@ def test_a_changed_or_missing_file_stops_the_start(model_directory, tmp_path, fi
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "no reference profile"), (b"zeros", "not a reference profile")]
+    ("content", "message"),
+    [(None, "no reference profile"), (b"zeros", "[MAGIC] profile.npz"), (pack({}, {}), "not a reference profile")],
 )
 def test_without_a_reference_nothing_is_scored_and_nothing_served(model_directory, tmp_path, content, message):
     copy = shutil.copytree(model_directory, tmp_path / "copy")

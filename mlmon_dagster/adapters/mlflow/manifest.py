@@ -10,8 +10,8 @@ from mlmon_dagster.errors import DataError
 
 MANIFEST = "manifest.json"
 
-NOT_OURS = frozenset({MANIFEST, "registered_model_meta"})
-"""Not part of the model: the manifest itself, and the note that MLflow leaves beside a model it has downloaded."""
+NOT_OURS = frozenset({MANIFEST, "model.sig", "registered_model_meta"})
+"""Not part of the model: the manifest itself, a signature, and the note that MLflow leaves beside what it downloads."""
 
 
 @dataclass(frozen=True)

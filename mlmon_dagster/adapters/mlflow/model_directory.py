@@ -1,11 +1,16 @@
 """A model as a directory: written as an MLflow model in the skops format, verified, and loaded without MLflow."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlmon_dagster.adapters.admission.admitting import admit
+from mlmon_dagster.adapters.admission.findings import Finding, NotAdmittedError
+from mlmon_dagster.adapters.admission.signing import sign, verify_signature
+from mlmon_dagster.adapters.admission.trees import examine_trees
+from mlmon_dagster.adapters.admission.types import untrusted
 from mlmon_dagster.adapters.compiled.form import FOLDER, GRAPH, Form
 from mlmon_dagster.adapters.compiled.runtime import ArrayModel, CompiledModel, RowModel
 from mlmon_dagster.adapters.mlflow.canonical import make_canonical
@@ -23,9 +28,6 @@ PROFILE = "profile.npz"
 EXAMPLE = "input_example.json"
 EXAMPLE_ROWS = 50
 """Rows of the input example: enough to try a server with."""
-
-SAFE_MODULES = ("sklearn.", "numpy.", "scipy.")
-"""Whose types a pre-trained model may contain; what its own pipeline trained may hold the pipeline's types too."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def write_model(
     """Writes a fitted scikit-learn model with signature, input example, reference profile, manifest and `files`.
 
     The signature comes from all rows of `example`, of which the first 50 are kept. The same model gives the same
-    files, so the same digest. Raises `InputError` when the model cannot be kept in the skops format.
+    files, so the same digest. Raises `InputError` when the model cannot be kept in the skops format, and when what was
+    written would not be admitted where it is served.
     """
     import mlflow.sklearn
     import sklearn
@@ -109,6 +112,8 @@ def write_model(
     write_scores(directory, profile, read_inputs(directory), example)
     manifest = Manifest.of(directory)
     manifest.write(directory)
+    sign(directory)
+    admit(directory)
     return manifest
 
 
@@ -146,11 +151,14 @@ def _compile(directory: Path, model: Any, example: "pd.DataFrame") -> None:
 def load_model(directory: Path, digest: str | None = None) -> LoadedModel:
     """The model in `directory`, after every file is verified against the manifest and it against `digest`.
 
-    A compiled form is loaded without scikit-learn. Raises `DataError` for a changed file, `InputError` for a model
-    without signature.
+    A compiled form is loaded without scikit-learn. Raises `DataError` for a changed file or one that is not admitted,
+    `InputError` for a model without signature.
     """
     verify(directory, digest)
-    inputs, form = read_inputs(directory), Form.read(directory)
+    form = Form.read(directory)
+    verify_signature(directory)
+    admit(directory, unread=(MODEL,) if form.compiled else ())
+    inputs = read_inputs(directory)
     if form.compiled:
         graph = directory / FOLDER / GRAPH
         content = graph.read_bytes() if graph.exists() else None
@@ -163,16 +171,25 @@ def load_model(directory: Path, digest: str | None = None) -> LoadedModel:
 
 def load_native(directory: Path) -> Any:
     """The scikit-learn model itself, of a directory that was verified."""
-    return load_skops(directory / MODEL, _recorded_types(directory))
+    model = load_skops(directory / MODEL)
+    if unsound := list(examine_trees(model, MODEL)):
+        raise NotAdmittedError(unsound)
+    return model
 
 
-def load_skops(file: Path, trusted: Sequence[str]) -> Any:
-    """The object in a skops file that holds no other types than skops' own and the `trusted`; `DataError` otherwise."""
+def load_skops(file: Path) -> Any:
+    """The object in a skops file that holds types we trust and no others; `DataError` otherwise.
+
+    What the file's own `MLmodel` says about trust is not asked: it comes from where the file comes from.
+    """
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.load(file, trusted=list(trusted))
+        unusual = skops.io.get_untrusted_types(file=file)
+        if refused := untrusted(unusual):
+            raise NotAdmittedError([Finding("UNTRUSTED", file.name, f"it holds {name}") for name in refused])
+        return skops.io.load(file, trusted=unusual)
     except UntrustedTypesFoundException as error:
         raise DataError(f"{file.name} holds types that are not trusted: {error}") from error
     except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
@@ -180,10 +197,3 @@ def load_skops(file: Path, trusted: Sequence[str]) -> Any:
             f"{file.name} cannot be loaded: {error}",
             hint="it needs the library versions in the model's requirements.txt and the modules it was trained with",
         ) from error
-
-
-def _recorded_types(directory: Path) -> list[str]:
-    import yaml
-
-    declared = yaml.safe_load((directory / "MLmodel").read_text())
-    return declared["flavors"]["sklearn"].get("skops_trusted_types") or []

@@ -1,12 +1,19 @@
 """Models that were trained elsewhere: found by MLflow URI or path, never unpickled."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmon_dagster.adapters.mlflow.model_directory import EXAMPLE, SAFE_MODULES, load_skops
+from mlmon_dagster.adapters.admission.admitting import admit, admit_file
+from mlmon_dagster.adapters.admission.findings import NotAdmittedError
+from mlmon_dagster.adapters.admission.mlmodel import read_mlmodel
+from mlmon_dagster.adapters.admission.smoke import smoke
+from mlmon_dagster.adapters.admission.trees import examine_trees
+from mlmon_dagster.adapters.mlflow.manifest import Manifest
+from mlmon_dagster.adapters.mlflow.model_directory import EXAMPLE, load_skops
 from mlmon_dagster.adapters.mlflow.signature import read_inputs
-from mlmon_dagster.errors import DataError, InputError
+from mlmon_dagster.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,18 +29,24 @@ class PretrainedModel:
 
 
 def read_pretrained(path: Path) -> PretrainedModel:
-    """The model in an MLflow model directory or a `.skops` file.
+    """The model in an MLflow model directory or a `.skops` file, once it was admitted and tried in a sandbox.
 
-    Raises `InputError` for pickles (loading one runs its code) and when the inputs cannot be determined.
+    Raises `NotAdmittedError` with every reason, and `InputError` for pickles and when the inputs cannot be determined.
     """
     if path.is_file():
         return _from_file(path)
     if not (path / "MLmodel").is_file():
         raise InputError(f"{path} is neither an MLflow model (a directory with the file MLmodel) nor a .skops file")
-    model = _load(path / _model_file(path))
+    admit(path)
+    example = _example(path)
+    if example is not None:
+        _tried(path, Manifest.of(path).digest)
+    model = load_admitted(path)
+    if unsound := list(examine_trees(model, path.name)):
+        raise NotAdmittedError(unsound)
     named = tuple(map(str, getattr(model, "feature_names_in_", ())))
     inputs = named or tuple(column.name for column in read_inputs(path))
-    return PretrainedModel(model, inputs, _example(path))
+    return PretrainedModel(model, inputs, example)
 
 
 def _from_file(path: Path) -> PretrainedModel:
@@ -42,7 +55,10 @@ def _from_file(path: Path) -> PretrainedModel:
             f"{path.name} is not a .skops file; pickles and joblib files are refused: loading one runs the code in it",
             hint="save the model with skops.io.dump(model, 'model.skops') or mlflow.sklearn.save_model",
         )
-    model = _load(path)
+    admit_file(path)
+    model = load_skops(path)
+    if unsound := list(examine_trees(model, path.name)):
+        raise NotAdmittedError(unsound)
     inputs = tuple(map(str, getattr(model, "feature_names_in_", ())))
     if not inputs:
         raise InputError(
@@ -52,39 +68,16 @@ def _from_file(path: Path) -> PretrainedModel:
     return PretrainedModel(model, inputs, None)
 
 
-def _model_file(directory: Path) -> str:
-    import yaml
-
-    flavors = yaml.safe_load((directory / "MLmodel").read_text()).get("flavors", {})
-    sklearn = flavors.get("sklearn")
-    if sklearn is None:
-        raise InputError(f"the model has the flavors {', '.join(sorted(flavors)) or 'none'}; expected sklearn")
-    form = sklearn.get("serialization_format") or "pickle"
-    if form != "skops" or sklearn.get("code"):
-        raise InputError(
-            f"the model is kept as {form}, which runs code when it is loaded",
-            hint="save it again with mlflow.sklearn.save_model(..., serialization_format='skops')",
-        )
-    file = (directory / str(sklearn["pickled_model"])).resolve()
-    if not file.is_relative_to(directory.resolve()):
-        raise DataError(f"the model names a file outside of its directory: {sklearn['pickled_model']}")
-    return str(sklearn["pickled_model"])
+def load_admitted(directory: Path) -> Any:
+    """The scikit-learn model of a directory that was admitted."""
+    told, _ = read_mlmodel(directory)
+    return load_skops(directory / str(told["flavors"]["sklearn"]["pickled_model"]))
 
 
-def _load(file: Path) -> Any:
-    import skops.io
-
-    try:
-        unusual = skops.io.get_untrusted_types(file=file)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{file.name} is not a readable skops file: {error}") from error
-    foreign = [name for name in unusual if not name.startswith(SAFE_MODULES)]
-    if foreign:
-        raise InputError(
-            f"{file.name} holds types that a pre-trained model may not bring: {', '.join(foreign)}",
-            hint="train it in the pipeline (`train`), where its types are known",
-        )
-    return load_skops(file, unusual)
+@lru_cache(maxsize=16)
+def _tried(directory: Path, digest: str) -> None:
+    """Each content once in a process."""
+    smoke(directory)
 
 
 def _example(directory: Path) -> "pd.DataFrame | None":

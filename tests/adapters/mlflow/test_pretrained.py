@@ -10,6 +10,7 @@ from mlflow.models import infer_signature
 from sklearn.linear_model import LinearRegression
 
 from mlmon_dagster.adapters.mlflow.pretrained import read_pretrained
+from mlmon_dagster.drift.packing import pack
 from mlmon_dagster.errors import InputError, MissingError
 
 
@@ -19,20 +20,22 @@ def model(frame):
 
 
 def _save(model, path, frame, **options):
-    options = {"serialization_format": "skops", "pip_requirements": ["scikit-learn"], **options}
+    options = {"serialization_format": "skops", "pip_requirements": ["scikit-learn==1.9.1"], **options}
     mlflow.sklearn.save_model(model, path, **options)
     return path
 
 
 def test_an_mlflow_model_is_registered_by_path_once(sqlite_registry, frame, model, tmp_path):
     path = _save(model, tmp_path / "m", frame, input_example=frame.head(4))
-    versions = [sqlite_registry.register_uri(str(path), name="bought", profile=b"p", facts={}) for _ in range(2)]
+    versions = [
+        sqlite_registry.register_uri(str(path), name="bought", profile=pack({}, {}), facts={}) for _ in range(2)
+    ]
     assert versions[0] == versions[1]
     np.testing.assert_allclose(sqlite_registry.load(versions[0]).predict(frame), frame.sqft)
 
 
 def test_a_registered_model_is_a_uri_too(registry, frame, model):
-    version = registry.register(model, name="mine", example=frame, profile=b"p", facts={})
+    version = registry.register(model, name="mine", example=frame, profile=pack({}, {}), facts={})
     registry.point(version, "prod")
     for uri in (version.uri, "models:/mine@prod"):
         assert registry.pretrained(uri).inputs == ("sqft", "bedrooms", "grade")
