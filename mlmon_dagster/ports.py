@@ -303,7 +303,10 @@ class Measured:
 
 
 class Metrics(Protocol):
-    """Named numbers that stages found; recording a stage's window replaces what it recorded for it before."""
+    """Named numbers that stages found; recording a stage's window replaces what it recorded for it before.
+
+    A value that is no number (NaN) was not measured and is not kept.
+    """
 
     def record(self, measured: Sequence[Measured]) -> None: ...
 

@@ -65,6 +65,12 @@ def test_values_keep_every_bit(database: Database) -> None:
     assert {name: one.value for name, one in database.metrics.latest("prices", "dev").items()} == values
 
 
+def test_what_is_no_number_is_not_kept_and_replaces_what_was(database: Database) -> None:
+    database.metrics.record([measured("2026-01-05", 1.0, "mean")])
+    database.metrics.record([measured("2026-01-05", math.nan, "mean")])
+    assert database.metrics.latest("prices", "dev") == {}
+
+
 def test_the_latest_verdict_is_that_of_the_newest_window(database: Database) -> None:
     database.judgements.record([judged("2026-01-12", "drift")])
     database.judgements.record([judged("2026-01-05", "ok"), judged("2026-01-05", "ok", "price_ks")])

@@ -1,5 +1,6 @@
 """Metrics in a database."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -30,7 +31,8 @@ class DatabaseMetrics:
             one_after_another(connection, RECORDING)
             for condition in replaced(metrics, rows):
                 connection.execute(metrics.delete().where(condition))
-            connection.execute(insert(metrics), rows)
+            if numbers := [row for row, one in zip(rows, measured, strict=True) if not math.isnan(one.value)]:
+                connection.execute(insert(metrics), numbers)
 
     def series(
         self, pipeline: str, environment: str | None, name: str, *, since: str | None = None
