@@ -74,7 +74,15 @@ def test_chi_square_equals_scipy_on_the_contingency_table() -> None:
     expected = stats.chi2_contingency([[60, 40, 0], [20, 25, 5]], correction=False)
     found = ChiSquare().measure(column(before), column(now))
     assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
-    assert found.value == pytest.approx(np.sqrt(expected.statistic / 150), rel=1e-9)
+    balanced = stats.chi2_contingency([[60, 40, 0], [40, 50, 10]], correction=False)
+    assert found.value == pytest.approx(np.sqrt(balanced.statistic / 200), rel=1e-9)
+
+
+def test_a_large_reference_does_not_make_cramers_v_small() -> None:
+    now = column(["a"] * 900 + ["b"] * 100)
+    few, many = (ChiSquare().measure(column(["a"] * count + ["b"] * count), now).value for count in (500, 500_000))
+    assert few == pytest.approx(many)
+    assert many > ChiSquare.default_threshold
 
 
 def test_zscore_equals_welch_for_many_rows() -> None:
