@@ -19,7 +19,7 @@ _HOMES = {
     "Profile": "mlmon_dagster.drift.profile",
     "Column": "mlmon_dagster.drift.column",
     "Monitor": "mlmon_dagster.drift.monitor",
-    "judge": "mlmon_dagster.drift.monitor",
+    "judge": "mlmon_dagster.drift.judging",
     "MlmonError": "mlmon_dagster.errors",
 }
 """Public name -> where it lives; each is imported when it is asked for, so that `import mlmon_dagster` stays quick."""

@@ -24,7 +24,7 @@ TAKES = {
     "batch-predict": HERE,
     "demo": HERE,
     "deployments": "see",
-    "drift": HERE,
+    "drift": {"backtest": HERE},
     "export": HERE,
     "findings": {"list": "see", "status": "report", "test": "report"},
     "init": HERE,
