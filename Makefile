@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-long test-spark lint types imports docs wheel bench bench-drift bench-engines bench-serving ui screenshots clean
+.PHONY: demo test test-slow test-long test-spark lint types imports docs wheel bench bench-drift bench-batch bench-engines bench-serving ui screenshots clean
 
 demo: .venv/.installed
 	@$(BIN)/mlmon demo $(ARGS)
@@ -34,6 +34,9 @@ bench: .venv/.installed-dev
 
 # PEER: Python of an environment of its own with mlflow and pyspark
 bench-serving: .venv/.installed-dev
+	@$(BIN)/python benchmarks/serving.py $(ARGS)
+
+bench-batch: .venv/.installed-dev
 	@$(BIN)/python benchmarks/batch.py --peer $(PEER) $(ARGS)
 
 bench-engines: .venv/.installed-dev
