@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mlmon_dagster.errors import MissingError, TamperedError, UnavailableError
+from mlmon_dagster.errors import MissingError, TamperedError
 from mlmon_dagster.governance.audit import Sealed
 from mlmon_dagster.lifecycle.desk.standing import Standing, having
 from mlmon_dagster.lifecycle.proofs import prove
@@ -63,7 +63,7 @@ class Audit:
         self.get(seq)
         notary = self._at.premises.notary
         if notary is None:
-            raise UnavailableError("nothing signs the audit log here")
+            raise MissingError("nothing signs the audit log here: there is no proof of an entry")
         return prove(self._at.governance.ledger, notary, seq, self._at.governance.now()).document
 
     def verify(self) -> Verification:
