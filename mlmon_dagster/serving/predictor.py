@@ -280,7 +280,7 @@ class Predictor:
         return ScoredBatch(id_, time.time_ns(), predictions, scores, means, largest)
 
     def _observe_all(self, means: np.ndarray) -> None:
-        self.stream.observe_all(means.tolist())
+        self.stream.observe_all(means)
         self.metrics.predictions_of(means, self.bands)
 
     def _conclude(self, reply: Reply, scored: Scored, render: Render) -> None:

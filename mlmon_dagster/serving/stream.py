@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mlmon_dagster.drift.scorer import Calibration
 from mlmon_dagster.drift.streaming.adwin import Adwin
 from mlmon_dagster.drift.streaming.ewma import Ewma
@@ -34,13 +36,14 @@ class ScoreStream:
     """Watches the mean drift score against the reference's own scores.
 
     `observe` costs nothing; `look`, once a second, feeds the detectors with what came since: each score where they are
-    few, and the mean of many, in units of its own standard deviation on the reference.
+    few, and the mean of many, in units of its own standard deviation on the reference. Of a batch only its number of
+    rows and their sum wait for the look.
     """
 
     def __init__(self, calibration: Calibration | None) -> None:
         self._recent: list[float] = []
+        self._batches: list[tuple[int, float]] = []
         self.observe = self._recent.append
-        self.observe_all = self._recent.extend
         self.watched: dict[str, Watched] = {}
         points = calibration.mean if calibration else ()
         mean = sum(points) / len(points) if points else 0.0
@@ -53,14 +56,25 @@ class ScoreStream:
                 "adwin": Watched(Adwin(scale=10.0)),
             }
 
+    def observe_all(self, scores: np.ndarray) -> None:
+        """Takes in the scores of a batch, shape (rows,)."""
+        if len(scores) <= SINGLE:
+            self._recent.extend(scores.tolist())
+        else:
+            self._batches.append((len(scores), float(scores.sum())))
+
     def look(self, now: float) -> None:
         """Feeds the detectors; `now` is seconds since 1970."""
-        recent = self._recent[:]
-        self._recent.clear()
-        if not recent or not self.watched:
+        recent, self._recent[:] = self._recent[:], []
+        batches, self._batches[:] = self._batches[:], []
+        count = len(recent) + sum(rows for rows, _ in batches)
+        if not count or not self.watched:
             return
-        standard = [(one - self._mean) / self._deviation for one in recent]
-        values = standard if len(standard) <= SINGLE else [sum(standard) / math.sqrt(len(standard))]
+        if count <= SINGLE:
+            values = [(one - self._mean) / self._deviation for one in recent]
+        else:
+            total = sum(recent) + sum(scores for _, scores in batches)
+            values = [(total - count * self._mean) / (self._deviation * math.sqrt(count))]
         for one in self.watched.values():
             for value in values:
                 one.state = one.detector.update(value)
