@@ -64,7 +64,7 @@ def command(context: click.Context, /, **options: Any) -> int | None:
     mlmon drift --reference last_year.parquet --current this_week.csv
     mlmon drift --reference a.csv --current b.csv --method psi --columns price,area --json
     mlmon drift --reference sqlite:///sales.db --reference-query sales --current - < today.jsonl
-    mlmon drift --reference year.profile --current 'week/*.parquet' --engine duckdb
+    mlmon drift --reference year.profile --current 'week/*.csv' --engine duckdb
 
     Rows are CSV, Parquet or JSON lines; exit code 0 when nothing drifted, 1 when something did or the window is too
     thin to say (see --fail-on), 2 for bad input.
@@ -92,12 +92,14 @@ def _compare(
     as_json: bool,
 ) -> int:
     from mlmon_dagster.adapters.inputs import STDIN, read_input
+    from mlmon_dagster.adapters.profiles import is_profile
     from mlmon_dagster.drift.frames import columns_of
     from mlmon_dagster.drift.monitor import verdict_of
     from mlmon_dagster.drift.profile import Profile
 
     if reference is None or current is None:
         raise click.UsageError(f"Missing option '--{'current' if reference else 'reference'}'.")
+    engine = engine or ("auto" if is_profile(reference) or is_profile(current) else None)
     if engine and compatible:
         raise click.UsageError("--compatible needs every value, which --engine does not keep")
     if reference == current == STDIN:

@@ -59,6 +59,14 @@ def test_drift_from_a_profile_has_the_same_digest_whatever_the_engine_and_the_fo
     assert len(found) == 1
 
 
+def test_profiles_are_compared_as_they_are() -> None:
+    run("profile", "build", "year.parquet", "--out", "year.profile")
+    run("profile", "build", "week.parquet", "--like", "year.profile", "--engine", "polars", "--out", "week.profile")
+    from_rows = told("drift", "--reference", "year.profile", "--current", "week.parquet")
+    assert told("drift", "--reference", "year.profile", "--current", "week.profile")["columns"] == from_rows["columns"]
+    assert run("drift", "--reference", "week.parquet", "--current", "year.profile").code == 1
+
+
 def test_a_table_and_a_report_are_made_of_counts() -> None:
     found = run("drift", "--reference", "year.csv", "--current", "week.csv", "--engine", "auto", "--report", "r.html")
     assert found.code == 1

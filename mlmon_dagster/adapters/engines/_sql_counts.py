@@ -48,17 +48,17 @@ def binning(table: Any, value: SqlValue, grid: Grid, dialect: str) -> Iterator[A
     bins = Bins.of(grid, inner)
     if dialect not in SEARCHES:
         together, number = joined(rows, inner, bins)
-        yield _grouped(together.mutate(mlmon_number=number), inner, grid)
+        yield _grouped(together.mutate(mlmon_number=number), inner, grid, dialect)
         return
     for condition, number in searched(inner, bins, dialect):
-        yield _grouped(rows.filter(condition).mutate(mlmon_number=number), inner, grid)
+        yield _grouped(rows.filter(condition).mutate(mlmon_number=number), inner, grid, dialect)
 
 
-def _grouped(rows: Any, value: SqlValue, grid: Grid) -> Any:
+def _grouped(rows: Any, value: SqlValue, grid: Grid, dialect: str) -> Any:
     import ibis
 
     here = SqlValue(rows.mlmon_value, rows.mlmon_gap, value.type, value.factor, value.dtype)
-    rows = rows.mutate(mlmon_units=units_of(here, grid))
+    rows = rows.mutate(mlmon_units=units_of(here, grid, dialect))
     units = rows.mlmon_units.cast("decimal(38,0)")
     return rows.group_by(bin=rows.mlmon_number.cast("int64")).aggregate(
         rows=rows.count(),

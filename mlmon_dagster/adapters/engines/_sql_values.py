@@ -80,21 +80,28 @@ def _microseconds(column: Any, dialect: str) -> Any:
     return moment.delta(start, unit="microsecond")
 
 
-def units_of(value: SqlValue, grid: Grid) -> Any:
-    """The value in units of the grid, as `Grid.fixed` has it: whole numbers within LIMIT.
-
-    Databases may refuse a float64 that overflows or vanishes, so that neither is left to them.
-    """
+def units_of(value: SqlValue, grid: Grid, dialect: str) -> Any:
+    """The value in units of the grid, as `Grid.fixed` has it: whole numbers within LIMIT."""
     import ibis
 
-    away, exponent = _offset(value, grid.origin), grid.exponent
+    away, scale = _offset(value, grid.origin), 2.0**grid.exponent
+    if dialect == "postgres":
+        return _without_overflow(away, grid)
+    inside = ibis.least(ibis.greatest(away * scale + 0.5, -LIMIT), LIMIT)
+    return inside.floor().cast("int64")
+
+
+def _without_overflow(away: Any, grid: Grid) -> Any:
+    """The same for a database that refuses a float64 that overflows or vanishes: neither is left to it."""
+    import ibis
+
     cases = []
-    if exponent > -976:
-        far = 2.0 ** (48 - exponent)
+    if grid.exponent > -976:
+        far = 2.0 ** (48 - grid.exponent)
         cases += [(away >= far, LIMIT), (away <= -far, -LIMIT)]
-    near = 2.0 ** (-exponent - 2)
+    near = 2.0 ** (-grid.exponent - 2)
     cases.append(((away < near) & (away > -near), 0.0))
-    return ibis.cases(*cases, else_=(away * 2.0**exponent + 0.5).floor()).cast("int64")
+    return ibis.cases(*cases, else_=(away * 2.0**grid.exponent + 0.5).floor()).cast("int64")
 
 
 def _offset(value: SqlValue, origin: int | float) -> Any:
