@@ -3,7 +3,7 @@
 python benchmarks/serving.py [--environments .bench] [--rounds 5] [--seconds 2] [--models lr,hgb,rf,ada]
 
 All servers of one model run at once and are asked in turn, in random order, by wrk on the same machine; numbers are
-medians of the rounds. CPU is that of the server's processes, from the kernel's scheduler. Peers are installed into
+medians of the rounds. CPU is that of the server's processes, from the kernel. Peers are installed into
 environments of their own the first time. Trust ratios and CPU; latencies carry the noise of the machine.
 """
 
@@ -196,7 +196,10 @@ def cpu(processes: list[int]) -> float:
     """Seconds that the processes, and those of theirs that have ended, have run."""
     ticks = 0
     for process in processes:
-        told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        try:
+            told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:  # it has ended: whoever waited for it has its time among their children's
+            continue
         ticks += sum(map(int, told[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
