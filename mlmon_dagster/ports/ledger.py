@@ -20,14 +20,23 @@ class Reading(Protocol):
         """The record `id`, if there is one."""
         ...
 
+    def newest(self, kind: type[R], count: int, *, before: str | None = None, **where: Any) -> tuple[R, ...]:
+        """The `count` records whose first entries came last, newest first; as `find`, but only as many are read.
+
+        `before` is the `id` of a record that was seen already: only those that came before it are read.
+        """
+        ...
+
     def line(self, seq: int) -> Sealed:
         """The entry with that number; raises `MissingError`."""
         ...
 
     def entries(
-        self, *, newest: int | None = None, before: int | None = None, after: int | None = None, **where: str
+        self, *, newest: int | None = None, before: int | None = None, after: int | None = None, **where: Any
     ) -> tuple[Sealed, ...]:
-        """Entries of the audit log whose indexed fields equal `where`, oldest first; if given, only the `newest`.
+        """Entries of the audit log whose indexed fields equal `where` (a tuple means one of several), oldest first.
+
+        If given, only the `newest`.
 
         `before` and `after` leave out entries that do not come before or after that number.
         """

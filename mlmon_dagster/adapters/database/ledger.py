@@ -1,24 +1,34 @@
 """The audit log and its projections in a database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from threading import Lock as Mutex
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, insert, select, text, update
+from sqlalchemy import Column, Connection, Engine, Select, func, insert, select, text, tuple_, update
 
 from mlmon_dagster.adapters.database.engine import connected
 from mlmon_dagster.adapters.database.group import GroupCommit
 from mlmon_dagster.adapters.database.schema import PROJECTIONS, audit_head, audit_log
 from mlmon_dagster.errors import MissingError, TamperedError
+from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.audit import GENESIS, Entry, Sealed, seal, walk
+from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.maintenance import Maintenance
 from mlmon_dagster.governance.projections import Change, Insert, Remove, Tables, Update, apply, replay
+from mlmon_dagster.governance.promotions import Approval, Promotion
 
 R = TypeVar("R")
 
 BATCHES = {"yield_per": 1000}
 """The log is read in batches: it does not have to fit into memory."""
+
+NUMBERED = (Promotion, Approval, Deployment, Alert, Maintenance)
+"""Records whose identifiers end in the number of their first entry: the longer one, else the greater, is newer.
+
+Of the other records the number of the last entry tells which one is newer.
+"""
 
 COPIED = ("at", "actor", "action", "project", "pipeline", "environment", "subject")
 """Fields of an entry that are also columns, to be searched by."""
@@ -31,13 +41,21 @@ class DatabaseReading:
         self._connection = connection
 
     def find(self, kind: type[R], **where: Any) -> tuple[R, ...]:
-        table = PROJECTIONS[kind]
-        columns = [table.c[field.name] for field in fields(kind)]  # type: ignore[arg-type]
-        query: Select[Any] = select(*columns)
-        for name, value in where.items():
-            query = query.where(table.c[name].in_(value) if isinstance(value, tuple) else table.c[name] == value)
-        found = [kind(*row) for row in self._connection.execute(query)]
+        found = [kind(*row) for row in self._connection.execute(_records(kind, where))]
         return tuple(sorted(found, key=_first_entry))
+
+    def newest(self, kind: type[R], count: int, *, before: str | None = None, **where: Any) -> tuple[R, ...]:
+        table, query = PROJECTIONS[kind], _records(kind, where)
+        if kind in NUMBERED:
+            order: tuple[Any, ...] = (func.length(table.c.id), table.c.id)
+            place: tuple[Any, ...] = (len(before or ""), before)
+        else:
+            order = (table.c.seq,)
+            place = (select(table.c.seq).where(table.c.id == before).scalar_subquery(),)
+        if before is not None:
+            query = query.where(tuple_(*order) < tuple_(*place) if len(order) > 1 else order[0] < place[0])
+        query = query.order_by(*(part.desc() for part in order)).limit(count)
+        return tuple(kind(*row) for row in self._connection.execute(query))
 
     def one(self, kind: type[R], id: str) -> R | None:
         return next(iter(self.find(kind, id=id)), None)
@@ -49,7 +67,7 @@ class DatabaseReading:
         return Sealed(row.seq, bytes(row.payload), row.leaf, row.hash)
 
     def entries(
-        self, *, newest: int | None = None, before: int | None = None, after: int | None = None, **where: str
+        self, *, newest: int | None = None, before: int | None = None, after: int | None = None, **where: Any
     ) -> tuple[Sealed, ...]:
         query = _lines()
         if before is not None:
@@ -57,7 +75,7 @@ class DatabaseReading:
         if after is not None:
             query = query.where(audit_log.c.seq > after)
         for name, value in where.items():
-            query = query.where(audit_log.c[name] == value)
+            query = query.where(_equals(audit_log.c[name], value))
         query = query.order_by(audit_log.c.seq.desc()).limit(newest)
         found = [Sealed(row.seq, bytes(row.payload), row.leaf, row.hash) for row in self._connection.execute(query)]
         return tuple(reversed(found))
@@ -198,6 +216,18 @@ def _first_entry(record: Any) -> int:
     """Identifiers end in the number of the record's first entry, where they have one."""
     tail = record.id.rpartition("-")[2]
     return int(tail) if tail.isdigit() else int(record.seq)
+
+
+def _records(kind: type[Any], where: Mapping[str, Any]) -> Select[Any]:
+    table = PROJECTIONS[kind]
+    query: Select[Any] = select(*(table.c[field.name] for field in fields(kind)))
+    for name, value in where.items():
+        query = query.where(_equals(table.c[name], value))
+    return query
+
+
+def _equals(column: Column[Any], value: Any) -> Any:
+    return column.in_(value) if isinstance(value, tuple) else column == value
 
 
 def _lines() -> Select[Any]:
