@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from threading import Lock as Mutex
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Engine, Select, func, insert, select, text, tuple_, update
 
 from mlmon_dagster.adapters.database.engine import connected
-from mlmon_dagster.adapters.database.group import GroupCommit
+from mlmon_dagster.adapters.database.group import GroupCommit, Head
 from mlmon_dagster.adapters.database.schema import PROJECTIONS, audit_head, audit_log
 from mlmon_dagster.errors import MissingError, TamperedError
 from mlmon_dagster.governance.alerts import Alert
@@ -32,6 +31,15 @@ Of the other records the number of the last entry tells which one is newer.
 
 COPIED = ("at", "actor", "action", "project", "pipeline", "environment", "subject")
 """Fields of an entry that are also columns, to be searched by."""
+
+LOCK: dict[str, Any] = {
+    "sqlite": select(audit_head.c.seq, audit_head.c.hash),
+    "postgresql": text("SELECT seq, hash FROM audit_head_lock()"),
+}
+"""Reads the head; on Postgres commands queue for it, on SQLite whoever writes has the file."""
+
+APPEND = text("SELECT leaf, hash FROM audit_append(:seq, :payload)")
+KEEP, MOVE = insert(audit_log), update(audit_head)
 
 
 class DatabaseReading:
@@ -84,44 +92,40 @@ class DatabaseReading:
 class DatabaseTransaction(DatabaseReading):
     """See `ports.Transaction`; made while the write lock (SQLite) or the head row's lock (Postgres) is held."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, head: Head) -> None:
         super().__init__(connection)
-        locking: Any = text("SELECT seq, hash FROM audit_head_lock()")
-        if connection.dialect.name == "sqlite":
-            locking = select(audit_head.c.seq, audit_head.c.hash)
-        head = connection.execute(locking).one()
-        self._seq, self._hash = head.seq, head.hash
+        self.head = head
 
     @property
     def next_seq(self) -> int:
-        return int(self._seq) + 1
+        return self.head.seq + 1
 
     def append(self, entry: Entry) -> Sealed:
         if entry.seq != self.next_seq:
             raise ValueError(f"the next entry is {self.next_seq}, not {entry.seq}")
         for change in apply(entry):
             self._carry_out(change, entry.seq)
-        sealed = seal(entry, self._hash)
+        sealed = seal(entry, self.head.hash)
         self._keep(entry, sealed)
-        self._seq, self._hash = sealed.seq, sealed.hash
+        self.head = Head(sealed.seq, sealed.hash)
         return sealed
 
     def _keep(self, entry: Entry, sealed: Sealed) -> None:
         """Postgres computes the hashes again, in a function that alone may write the log."""
         if self._connection.dialect.name == "sqlite":
             copied = {name: getattr(entry, name) for name in COPIED}
-            self._connection.execute(insert(audit_log).values(**_columns(sealed), **copied))
-            self._connection.execute(update(audit_head).values(seq=sealed.seq, hash=sealed.hash))
+            self._connection.execute(KEEP, {**_columns(sealed), **copied})
+            self._connection.execute(MOVE, {"seq": sealed.seq, "hash": sealed.hash})
             return
         given = {"seq": sealed.seq, "payload": sealed.payload}
-        kept = self._connection.execute(text("SELECT leaf, hash FROM audit_append(:seq, :payload)"), given).one()
+        kept = self._connection.execute(APPEND, given).one()
         if (kept.leaf, kept.hash) != (sealed.leaf, sealed.hash):
             raise TamperedError(f"the database hashed entry {sealed.seq} otherwise than this program", seq=sealed.seq)
 
     def _carry_out(self, change: Change, seq: int) -> None:
         match change:
             case Insert(record):
-                self._connection.execute(insert(PROJECTIONS[type(record)]).values(**_values(record)))
+                self._connection.execute(insert(PROJECTIONS[type(record)]), _values(record))
             case Update(kind, id, values):
                 table = PROJECTIONS[kind]
                 self._connection.execute(update(table).where(table.c.id == id).values(seq=seq, **values))
@@ -135,8 +139,7 @@ class DatabaseLedger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queue = Mutex()
-        self._group = GroupCommit(engine)
+        self._commands = GroupCommit(engine)
 
     @contextmanager
     def read(self) -> Iterator[DatabaseReading]:
@@ -145,12 +148,10 @@ class DatabaseLedger:
 
     @contextmanager
     def transaction(self) -> Iterator[DatabaseTransaction]:
-        if self._engine.dialect.name == "sqlite":
-            with self._group.command() as connection:
-                yield DatabaseTransaction(connection)
-            return
-        with self._queue, connected(self._engine, writes=True) as connection:
-            yield DatabaseTransaction(connection)
+        with self._commands.command() as group:
+            books = DatabaseTransaction(group.connection, group.head or _locked(group.connection))
+            yield books
+            group.head = books.head
 
     def lines(self, *, after: int = 0) -> Iterator[Sealed]:
         with connected(self._engine, writes=False) as connection:
@@ -169,8 +170,9 @@ class DatabaseLedger:
         return read.length, read.last
 
     def rebuild(self) -> None:
-        with self._queue, connected(self._engine, writes=True) as connection:
-            DatabaseTransaction(connection)
+        with self._commands.command() as group:
+            connection = group.connection
+            group.head = group.head or _locked(connection)
             for kind, records in replay(line.entry for line in _walk(connection)).items():
                 connection.execute(PROJECTIONS[kind].delete())
                 if records:
@@ -210,6 +212,11 @@ def _verify_projections(reading: DatabaseReading, tables: Tables) -> None:
                 seq = (recorded.get(id) or kept[id]).seq
                 message = f"the {kind.__name__.lower()} {id} is not what the audit log says (entry {seq})"
                 raise TamperedError(message, seq=seq, hint="mlmon audit rebuild writes the tables again")
+
+
+def _locked(connection: Connection) -> Head:
+    row = connection.execute(LOCK[connection.dialect.name]).one()
+    return Head(int(row.seq), str(row.hash))
 
 
 def _first_entry(record: Any) -> int:
