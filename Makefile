@@ -51,7 +51,7 @@ docs: .venv/.installed-docs
 ui: .venv/.installed
 	@mkdir -p .mlmon && DAGSTER_HOME=$(CURDIR) $(BIN)/dagster dev --host 127.0.0.1
 
-screenshots: .venv/.installed-browser
+screenshots: .venv/.installed-dev
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
 clean:
@@ -73,6 +73,3 @@ INSTALL = $(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version
 
 .venv/.installed-spark: .venv/.installed-dev
 	@$(call INSTALL,[spark]) && touch $@
-
-.venv/.installed-browser: .venv/.installed-dev
-	@$(call INSTALL,[browser]) && touch $@

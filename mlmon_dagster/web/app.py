@@ -1,4 +1,4 @@
-"""The application: routes under `/api`, documentation at `/docs` and `/redoc`."""
+"""The application: our pages, the API under `/api`, its documentation at `/docs` and `/redoc`."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from mlmon_dagster.web.api import routers
 from mlmon_dagster.web.dagster import PREFIX, DagsterPages
 from mlmon_dagster.web.limits import Bounds, Limits
+from mlmon_dagster.web.pages import show_pages
 from mlmon_dagster.web.problems import answer_problems
 from mlmon_dagster.web.reading import show_documentation
 from mlmon_dagster.web.state import Web
@@ -49,6 +50,7 @@ def create_app(web: Web, *, bounds: Bounds | None = None) -> FastAPI:
         app.include_router(router, prefix="/api")
     answer_problems(app)
     show_documentation(app)
+    show_pages(app)
     if web.settings.dagster:
         app.mount(PREFIX, DagsterPages(web, web.settings.dagster), name="dagster")
     _describe(app)

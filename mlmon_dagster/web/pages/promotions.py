@@ -1,0 +1,51 @@
+"""Promotions and what their gates say."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from mlmon_dagster.errors import MlmonError
+from mlmon_dagster.governance.promotions import PENDING
+from mlmon_dagster.web.api.promotions import State
+from mlmon_dagster.web.cursor import Paged
+from mlmon_dagster.web.documents import AtDesk
+from mlmon_dagster.web.fields import EnvironmentName, Identifier, Name
+from mlmon_dagster.web.pages.page import PageRoute, page
+from mlmon_dagster.web.route import takes
+
+router = APIRouter(prefix="/promotions", route_class=PageRoute)
+
+
+@router.get("", **takes("see"))
+def show_promotions(
+    request: Request,
+    at: AtDesk,
+    paging: Paged,
+    pipeline: Name | None = None,
+    environment: EnvironmentName | None = None,
+    state: State | None = None,
+) -> Any:
+    """Twin of `GET /api/promotions`."""
+    found = paging.page(at.promotions.list(pipeline, environment, state)[::-1], lambda one: one.id)
+    return page(request, "promotions.html", "Promotions", found=found, state=state)
+
+
+@router.get("/{id}", **takes("see"))
+def show_promotion(request: Request, at: AtDesk, id: Identifier) -> Any:
+    """Twin of `GET /api/promotions/{id}`, `/gate` and `/approvals`."""
+    one, problem = at.promotions.get(id), None
+    try:
+        gate = at.promotions.gate(id)
+    except MlmonError as error:
+        gate, problem = None, error
+    return page(
+        request,
+        "promotion.html",
+        f"{id}: {one.pipeline} version {one.version} to {one.environment}",
+        one=one,
+        pending=one.state in PENDING,
+        gate=gate,
+        problem=problem,
+        approvals=at.promotions.approvals(id),
+        entries=at.audit.list(subject=id),
+    )
