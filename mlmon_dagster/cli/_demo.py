@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from mlmon_dagster.cli._interface import start_interface, stop_interface
+from mlmon_dagster.cli._interface import start_interface, start_pages, stop_interface
 from mlmon_dagster.cli._runner import Runner, RunReport, open_instance, open_pipelines
 from mlmon_dagster.cli._story import Story
 from mlmon_dagster.errors import BlockedError, DeniedError, FailedError, MissingError
@@ -22,7 +23,7 @@ from mlmon_dagster.lifecycle.promotions import approve, request_promotion
 from mlmon_dagster.lifecycle.queries import gate_verdict, live_deployment, live_deployments, open_alerts
 from mlmon_dagster.pipeline.stages import BATCH, REALTIME
 from mlmon_dagster.pipeline.windows import day
-from mlmon_dagster.settings import read_settings
+from mlmon_dagster.settings import Settings, read_settings
 
 PIPELINE = "house_prices"
 CALM_WEEKS = 6
@@ -32,6 +33,8 @@ LUXURY = (
     "98039", "98004", "98040", "98112", "98005", "98006", "98119", "98075", "98109", "98102", "98199", "98033",
 )  # fmt: skip
 """The twelve zip codes with the highest median price."""
+
+PAGES_PORT = 8000
 
 FEED = "HOUSE_SALES"
 """Variable in the pipeline file that says where sales are read from."""
@@ -74,11 +77,26 @@ def tell(*, exits: bool, port: int) -> int:
         demo.close(exits=exits)
     story.times()
     if not exits:
-        address = start_interface(settings, port)
-        story.console.print(f"\nThe Dagster UI runs at [bold]{address}[/] (lineage, runs, checks with plots).")
+        password = _let_in(settings)
+        pages, address = start_pages(settings, PAGES_PORT), start_interface(settings, port)
+        story.console.print(f"\nOur pages run at [bold]{pages}[/] (gates, approvals, alerts, audit log): log in as")
+        story.console.print(f"{', '.join(CAST)} with the password [bold]{password}[/]", highlight=False)
+        story.console.print(f"The Dagster UI runs at [bold]{address}[/] (lineage, runs, checks with plots).")
         story.console.print(f"Look around: MLMON_HOME={os.path.relpath(home)} mlmon deployments | alerts | audit list")
         story.console.print("Stop it with: [bold]mlmon demo --exit[/] or by ending its process group.")
     return 0
+
+
+def _let_in(settings: Settings) -> str:
+    """Gives everybody of the story an account, with one password that is made up here."""
+    from mlmon_dagster.lifecycle.identity import Identity, add_account
+    from mlmon_dagster.resources.governance import open_office
+
+    office, password = open_office(settings), secrets.token_urlsafe(12)
+    identity = Identity(office.governance, office.database.credentials)
+    for name in CAST:
+        add_account(identity, name, password, actor="ada")
+    return password
 
 
 def _forget(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Starts the Dagster UI with its daemon as a process of its own, and stops it by its pid."""
+"""Starts the Dagster UI with its daemon, and our pages, as processes of their own; stops them by their pids."""
 
 import os
 import signal
@@ -6,73 +6,79 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlmon_dagster.errors import UnavailableError
 from mlmon_dagster.settings import Settings
 
 START_SECONDS = 120
+DAGSTER, PAGES = "dagster_ui", "pages"
 
 
 def start_interface(settings: Settings, port: int) -> str:
     """Starts `dagster dev` on 127.0.0.1 and returns its address once it answers; another port if that one is in use."""
+    address = f"http://127.0.0.1:{_free(port)}"
+    home = os.environ.get("DAGSTER_HOME") or str(Path.cwd())
+    given = {"DAGSTER_HOME": home, "MLMON_DAGSTER_URL": address}
+    _start(settings, DAGSTER, ("dagster", "dev", "-m", "mlmon_dagster.definitions"), address, "/server_info", given)
+    return address
+
+
+def start_pages(settings: Settings, port: int) -> str:
+    """Starts `mlmon web` in the same way."""
+    address = f"http://127.0.0.1:{_free(port)}"
+    _start(settings, PAGES, ("mlmon_dagster", "web"), address, "/api/health/live", {})
+    return address
+
+
+def stop_interface(home: Path) -> None:
+    """Stops what an earlier demo left running; only processes that are really ours."""
+    for name in (DAGSTER, PAGES):
+        file = _pid_file(home, name)
+        if not file.exists():
+            continue
+        try:
+            pid = int(file.read_text() or 0)
+            words = Path(f"/proc/{pid}/cmdline").read_bytes() if Path("/proc").is_dir() else b"mlmon_dagster"
+            if b"mlmon_dagster" in words:
+                os.killpg(pid, signal.SIGTERM)
+        except (OSError, ValueError):
+            pass
+        file.unlink(missing_ok=True)
+
+
+def _start(
+    settings: Settings, name: str, module: Sequence[str], address: str, probe: str, given: Mapping[str, str]
+) -> None:
     import httpx
 
-    port = _free(port)
-    log = settings.home / "dagster_ui.log"
-    home = os.environ.get("DAGSTER_HOME") or str(Path.cwd())
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-m",
-        "mlmon_dagster.definitions",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
+    log = settings.home / f"{name}.log"
+    port = address.rpartition(":")[2]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", *module, "--host", "127.0.0.1", "--port", port],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "DAGSTER_HOME": home, "MLMON_DAGSTER_URL": f"http://127.0.0.1:{port}"},
+            env={**os.environ, **given},
         )
-    _pid_file(settings.home).write_text(str(process.pid))
-    address = f"http://127.0.0.1:{port}"
+    _pid_file(settings.home, name).write_text(str(process.pid))
     for _ in range(START_SECONDS * 2):
         if process.poll() is not None:
             break
         try:
-            if httpx.get(f"{address}/server_info", timeout=2).is_success:
-                return address
+            if httpx.get(f"{address}{probe}", timeout=2).is_success:
+                return
         except httpx.HTTPError:
             time.sleep(0.5)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-    raise UnavailableError(f"the Dagster UI did not start:\n{tail}", hint=f"the whole log: {log}")
+    raise UnavailableError(f"{name} did not start:\n{tail}", hint=f"the whole log: {log}")
 
 
-def stop_interface(home: Path) -> None:
-    """Stops the UI that an earlier demo left running; only if that process is really a Dagster of ours."""
-    file = _pid_file(home)
-    if not file.exists():
-        return
-    pid = int(file.read_text() or 0)
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes() if Path("/proc").is_dir() else b"mlmon_dagster"
-        if b"mlmon_dagster" in words:
-            os.killpg(pid, signal.SIGTERM)
-    except (OSError, ValueError):
-        pass
-    file.unlink(missing_ok=True)
-
-
-def _pid_file(home: Path) -> Path:
-    return home.parent / "dagster_ui.pid"
+def _pid_file(home: Path, name: str) -> Path:
+    return home.parent / f"{name}.pid"
 
 
 def _free(port: int) -> int:

@@ -1,10 +1,10 @@
-"""`mlmon web`: the REST API, in the foreground."""
+"""`mlmon web`: our pages and the REST API, in the foreground."""
 
 import click
 
 from mlmon_dagster.cli import _output as output
 
-HELP = """Serve the REST API until interrupted; its documentation is at /docs and /redoc.
+HELP = """Serve our pages and the REST API until interrupted; the API's documentation is at /docs and /redoc.
 
 \b
 Example:
@@ -27,7 +27,7 @@ def command(host: str, port: int, as_json: bool) -> int:
         if as_json:
             output.document({"address": address, "docs": f"{address}/docs"})
         else:
-            click.echo(f"The API answers at {address}/api, its documentation at {address}/docs; Ctrl-C ends")
+            click.echo(f"Our pages are at {address}, the API is documented at {address}/docs; Ctrl-C ends")
 
     serve(read_settings(), host, port, ready)
     return 0

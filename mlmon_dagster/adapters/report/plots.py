@@ -72,23 +72,38 @@ def trend(name: str, windows: Sequence[str], values: Sequence[float | None], thr
     numbers = [value for value in (*values, *thresholds) if value is not None]
     if len(windows) < 2 or not numbers:
         return ""
-    highest = max(*numbers, 1e-9) * 1.05
+    lowest, highest = min(0.0, *numbers) * 1.05, max(0.0, *numbers) * 1.05
+    if lowest == highest:
+        highest = 1.0
     step = (WIDTH - LEFT - 10) / (len(windows) - 1)
     places = [LEFT + place * step for place in range(len(windows))]
     marks = [
-        _line(side, [(x, _down(y, highest)) for x, y in run])
+        _line(side, [(x, _down(y, highest, lowest)) for x, y in run])
         for side, series in (("limit", thresholds), ("window", values))
         for run in _runs(places, series)
     ]
     marks += [
         f'<circle class="window{" over" if limit is not None and value > limit else ""}" cx="{x:.1f}" '
-        f'cy="{_down(value, highest):.1f}" r="3"><title>{escape(f"{key}: {value:.4g}")}</title></circle>'
+        f'cy="{_down(value, highest, lowest):.1f}" r="3"><title>{escape(f"{key}: {value:.4g}")}</title></circle>'
         for key, x, value, limit in zip(windows, places, values, thresholds, strict=True)
         if value is not None
     ]
     shown = sorted({0, len(windows) // 2, len(windows) - 1})
     ticks = [_text(min(places[place], WIDTH - 34), HEIGHT - BOTTOM + 18, windows[place]) for place in shown]
-    return _svg(f"{name} over windows, with its threshold", [*_grid(highest, share=False), *marks, *ticks])
+    return _svg(f"{name} over windows, with its threshold", [*_grid(highest, lowest, share=False), *marks, *ticks])
+
+
+def compact(value: float) -> str:
+    """A number in at most six characters.
+
+    >>> compact(105432.1), compact(-0.05277), compact(2_500_000.0), compact(0.0)
+    ('105k', '-0.053', '2.5M', '0')
+    """
+    size = abs(value)
+    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if size >= unit:
+            return f"{value / unit:.3g}{suffix}" if size < 1000 * unit else f"{value:.0e}"
+    return f"{value:.2g}" if size < 1 else f"{value:.3g}"
 
 
 def _svg(title: str, marks: Sequence[str]) -> str:
@@ -111,12 +126,12 @@ def _line(side: str, points: Sequence[tuple[float, float]]) -> str:
     return f'<polyline class="line {side}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
 
 
-def _grid(highest: float, *, share: bool = True) -> list[str]:
+def _grid(highest: float, lowest: float = 0.0, *, share: bool = True) -> list[str]:
     marks = []
-    for part in (0.0, 0.5, 1.0):
-        y = _down(part * highest, highest)
+    for value in (lowest, (lowest + highest) / 2, highest):
+        y = _down(value, highest, lowest)
         marks.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        said = _share(part * highest) if share else f"{part * highest:.3g}"
+        said = _share(value) if share else compact(value)
         marks.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{said}</text>')
     return marks
 
@@ -160,8 +175,8 @@ def _across(value: float, low: float, high: float) -> float:
     return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - 34)
 
 
-def _down(value: float, highest: float) -> float:
-    return TOP + (1 - value / highest) * (HEIGHT - BOTTOM - TOP)
+def _down(value: float, highest: float, lowest: float = 0.0) -> float:
+    return TOP + (highest - value) / (highest - lowest) * (HEIGHT - BOTTOM - TOP)
 
 
 def _share(value: float) -> str:

@@ -1,6 +1,6 @@
 """One pipeline: its environments, its stages, what monitoring found in it, what its versions changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ def show_monitoring(request: Request, at: AtDesk, pipeline: Name, environment: E
         environment=chosen,
         checks=at.monitoring.checks(pipeline, chosen),
         performance=_metric_plots(performance),
-        drift=_drift_plots(history),
+        drift=_drift_plots(history, _thresholds(at, pipeline)),
         windows=len({one.window for one in history if one.window}),
     )
 
@@ -110,29 +110,40 @@ def _metric_plots(measured: Sequence[Measured]) -> list[Plot]:
     series: dict[str, dict[str, float]] = {}
     for one in measured:
         series.setdefault(one.name, {})[str(one.window)] = one.value
-    return [_plot(name.partition(".")[2], values, alarming=False) for name, values in sorted(series.items())][:PLOTS]
+    return [_plot(name.partition(".")[2], values) for name, values in sorted(series.items())][:PLOTS]
 
 
-def _drift_plots(history: Sequence[Judged]) -> list[Plot]:
-    """A plot for every column and method of every monitor, those of failing monitors first."""
+def _thresholds(at: Desk, pipeline: str) -> dict[str, float]:
+    """Thresholds that the file declares, by monitor; those that a budget sets differ from column to column."""
+    monitors = at.standing.declared(pipeline).pipeline.stages.model_monitoring.monitors
+    declared = {name: getattr(one, "threshold", None) for name, one in monitors.items()}
+    return {name: threshold for name, threshold in declared.items() if threshold is not None}
+
+
+def _drift_plots(history: Sequence[Judged], thresholds: Mapping[str, float]) -> list[Plot]:
+    """A plot for every column and method of every monitor, those of failing monitors first, none where all is 0."""
     series: dict[tuple[str, str], dict[str, float]] = {}
     failing = {one.check: one.verdict == "drift" for one in history}
     for one in history:
         for metric, value in one.metrics.items():
             if metric.startswith("drift.") and one.window is not None:
                 series.setdefault((one.check, metric.removeprefix("drift.")), {})[one.window] = value
-    ordered = sorted(series.items(), key=lambda item: (not failing[item[0][0]], -_newest(item[1])))
-    return [_plot(f"{check}: {name}", values, alarming=failing[check]) for (check, name), values in ordered[:PLOTS]]
+    telling = [(key, values) for key, values in series.items() if any(values.values())]
+    telling.sort(key=lambda item: (not failing[item[0][0]], -_newest(item[1])))
+    return [
+        _plot(f"{check}: {name}", values, thresholds.get(check), alarming=failing[check])
+        for (check, name), values in telling[:PLOTS]
+    ]
 
 
-def _plot(name: str, values: dict[str, float], *, alarming: bool) -> Plot:
+def _plot(name: str, values: Mapping[str, float], threshold: float | None = None, *, alarming: bool = False) -> Plot:
     keys = sorted(values)[-WINDOWS:]
     shown = [value if value == value else None for value in (values[key] for key in keys)]
-    drawn = plots.trend(name, keys, shown, [None] * len(keys))
-    newest = shown[-1] if shown else None
-    return Plot(name, Markup(drawn), "no number" if newest is None else f"{newest:.4g}", alarming)  # noqa: S704 - escaped where it is drawn
+    drawn = Markup(plots.trend(name, keys, shown, [threshold] * len(keys)))  # noqa: S704 - escaped as it is drawn
+    newest = "no number" if shown[-1] is None else f"{shown[-1]:.4g}"
+    return Plot(name, drawn, newest, alarming)
 
 
-def _newest(values: dict[str, float]) -> float:
+def _newest(values: Mapping[str, float]) -> float:
     value = values[max(values)]
     return value if value == value else 0.0

@@ -33,19 +33,22 @@ def show_promotions(
 @router.get("/{id}", **takes("see"))
 def show_promotion(request: Request, at: AtDesk, id: Identifier) -> Any:
     """Twin of `GET /api/promotions/{id}`, `/gate` and `/approvals`."""
-    one, problem = at.promotions.get(id), None
+    one, gate, problem = at.promotions.get(id), None, None
+    pending = one.state in PENDING
     try:
-        gate = at.promotions.gate(id)
+        gate = at.promotions.gate(id) if pending else None
     except MlmonError as error:
-        gate, problem = None, error
+        problem = error
+    opened = at.audit.list(subject=id, action="promotion.opened", newest=1)
     return page(
         request,
         "promotion.html",
         f"{id}: {one.pipeline} version {one.version} to {one.environment}",
         one=one,
-        pending=one.state in PENDING,
+        pending=pending,
         gate=gate,
         problem=problem,
+        opened=opened[-1] if opened else None,
         approvals=at.promotions.approvals(id),
         entries=at.audit.list(subject=id),
     )

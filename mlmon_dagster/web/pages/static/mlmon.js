@@ -42,7 +42,7 @@ function sayOnNextPage(text) {
 
 function confirmed() {
   const dialog = document.getElementById("confirm"), problem = dialog.querySelector(".problem");
-  const password = dialog.querySelector("input");
+  const password = dialog.querySelector("input[type=password]");
   return new Promise(resolve => {
     const form = dialog.querySelector("form");
     form.onsubmit = async event => {
