@@ -50,11 +50,11 @@ class FaultyDisk(OsDisk):
         self.each, self.syncs, self.full, self.hold = each, 0, False, threading.Event()
         self.hold.set()
 
-    def write(self, file, content):
+    def write(self, file, content, at):
         if self.full:
-            os.write(file, content[: len(content) // 2])
+            os.pwrite(file, content[: len(content) // 2], at)
             raise OSError(errno.ENOSPC, "No space left on device")
-        return super().write(file, content)
+        return super().write(file, content, at)
 
     def sync(self, file):
         self.hold.wait(30)

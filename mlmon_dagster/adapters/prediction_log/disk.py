@@ -13,8 +13,8 @@ class Disk(Protocol):
         """A new file, locked for this process; `FileExistsError` where there is one. Not durable by itself."""
         ...
 
-    def write(self, file: int, content: bytes | memoryview) -> int:
-        """Bytes taken, which may be fewer than were given."""
+    def write(self, file: int, content: bytes | memoryview, at: int) -> int:
+        """Writes from byte `at` on; bytes taken, which may be fewer than were given."""
         ...
 
     def sync(self, file: int) -> None:
@@ -52,8 +52,8 @@ class OsDisk:
             raise
         return file
 
-    def write(self, file: int, content: bytes | memoryview) -> int:
-        return os.write(file, content)
+    def write(self, file: int, content: bytes | memoryview, at: int) -> int:
+        return os.pwrite(file, content, at)
 
     def sync(self, file: int) -> None:
         SYNC(file)
@@ -63,7 +63,6 @@ class OsDisk:
 
     def truncate(self, file: int, size: int) -> None:
         os.ftruncate(file, size)
-        os.lseek(file, size, os.SEEK_SET)
 
     def close(self, file: int) -> None:
         os.close(file)

@@ -82,8 +82,8 @@ def set_aside(segment: SegmentContent, directory: Path) -> int:
     """Keeps the bytes that are no whole frame in `quarantine/`, for people to look at; how many bytes they are."""
     total = 0
     for start, end in segment.scan.damaged:
-        torn = segment.content[start:end]
-        if torn.strip(b"\0"):
+        torn = segment.content[start:end].rstrip(b"\0")  # zeros that were written ahead
+        if torn:
             folder = directory / QUARANTINE
             folder.mkdir(exist_ok=True)
             (folder / f"{segment.name}.{start}.torn").write_bytes(torn)

@@ -42,13 +42,14 @@ class SimulatedDisk:
         self._open[len(self._open) + 1] = self._names[path]
         return len(self._open)
 
-    def write(self, file: int, content: bytes | memoryview) -> int:
+    def write(self, file: int, content: bytes | memoryview, at: int) -> int:
         whole = bytes(content)
         if len(whole) > 1 and self._random.random() < self._short_writes:
             whole = whole[: self._random.randrange(1, len(whole))]
         opened = self._open[file]
-        opened.pending.append((len(opened.seen), whole))
-        opened.seen += whole
+        opened.pending.append((at, whole))
+        opened.seen += bytes(max(0, at - len(opened.seen)))
+        opened.seen[at : at + len(whole)] = whole
         self._step()
         return len(whole)
 

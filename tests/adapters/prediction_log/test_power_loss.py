@@ -29,8 +29,8 @@ class NeverSyncsTheDirectory(SegmentWriter):
 
 
 class WritesOnlyOnce(SegmentWriter):
-    def _write(self, file, content):
-        self.disk.write(file, content)
+    def _write(self, file, content, at):
+        self.disk.write(file, content, at)
 
 
 class AcknowledgesAfterASecondSync(SegmentWriter):

@@ -1,5 +1,6 @@
 """Reading the log while it is written, after its writer died, and where it is damaged."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from mlmon_dagster.adapters.prediction_log.disk import OsDisk
 from mlmon_dagster.adapters.prediction_log.reading import finished, read_segment, read_segments, set_aside, united
 from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, encode_rows
 from mlmon_dagster.adapters.prediction_log.segments import SegmentWriter, segment_files
@@ -19,8 +21,8 @@ def _row(name, moment=NOON, sqft=1000.0):
     return name, int(moment.timestamp() * 1e9), [sqft], 1.0, 0.1, 0.2
 
 
-def _write(directory, *rows, now=NOON):
-    writer = SegmentWriter(directory, HEADER.encoded())
+def _write(directory, *rows, now=NOON, disk=None):
+    writer = SegmentWriter(directory, HEADER.encoded(), disk=disk or OsDisk())
     writer.commit([encode_rows([row]) for row in rows], now.timestamp())
     return writer
 
@@ -64,7 +66,7 @@ def test_a_segment_of_a_killed_process_is_finished_and_its_torn_tail_is_kept_apa
         "from mlmon_dagster.adapters.prediction_log.segments import SegmentWriter\n"
         f"writer = SegmentWriter(pathlib.Path(sys.argv[1]), bytes.fromhex('{HEADER.encoded().hex()}'))\n"
         f"writer.commit([bytes.fromhex('{encode_rows([_row('a')]).hex()}')], {NOON.timestamp()})\n"
-        "os.write(writer._file, b'\\xffmP1 half a frame')\n"
+        "os.pwrite(writer._file, b'\\xffmP1 half a frame', writer._good)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
@@ -84,6 +86,35 @@ def test_zeros_at_the_end_are_no_evidence_and_are_not_kept(tmp_path):
     with path.open("ab") as file:
         file.write(bytes(4096))
     assert set_aside(read_segment(path), tmp_path) == 0
+
+
+def test_groups_overwrite_zeros_so_that_a_sync_leaves_the_size_as_it_is(tmp_path):
+    writer, sizes = _write(tmp_path, _row("a")), set()
+    (path,) = segment_files(tmp_path)
+    for number in range(100):
+        writer.commit([encode_rows([_row(str(number))])], NOON.timestamp())
+        sizes.add(path.stat().st_size)
+    assert len(sizes) == 1
+    assert read_segment(path).rows.num_rows == 101  # also while it is written
+    writer.close()
+    assert path.stat().st_size < min(sizes)
+    assert read_segment(path).scan.damaged == ()
+
+
+def test_zeros_that_do_not_fit_refuse_no_row(tmp_path):
+    class NearlyFullDisk(OsDisk):
+        def write(self, file, content, at):
+            if not any(content):
+                os.pwrite(file, content[:1000], at)
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(file, content, at)
+
+    writer = _write(tmp_path, _row("a"), disk=NearlyFullDisk())
+    for number in range(10):
+        writer.commit([encode_rows([_row(str(number))])], NOON.timestamp())
+    writer.close()
+    (path,) = segment_files(tmp_path)
+    assert read_segment(path).rows.num_rows == 11
 
 
 def test_an_empty_directory_has_no_rows(tmp_path):
