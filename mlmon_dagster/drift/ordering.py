@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlmon_dagster.drift.decimals import decimals, widest
 from mlmon_dagster.drift.native import Native
 from mlmon_dagster.drift.search import Array
 from mlmon_dagster.errors import DataError
@@ -45,10 +46,10 @@ def _numbers(data: Array, weights: Array | None, missing: int) -> Ordered:
         order = np.argsort(data)
         data, weights = data[order], weights[order]
     else:
-        few = _few(data)
+        few = _few(data) if data.dtype.kind != "f" else decimals(data)
         if few is not None:
             return Ordered(*few, missing)
-        data = _sorted(data)
+        data = np.sort(data)
     if data.dtype.kind != "f":
         return Ordered(*_summed(data, weights), missing, squares=_squares(weights))
     infinity = data.dtype.type(np.inf)
@@ -70,19 +71,12 @@ def _squares(weights: Array | None) -> int | None:
     return None if weights is None else sum(weight * weight for weight in weights.tolist())
 
 
-def _sorted(data: Array) -> Array:
-    """One sort. The order of floats that are not negative is that of their bits, which sort a third faster."""
-    if data.dtype.kind == "f" and len(data) and data.min() >= 0:
-        return np.asarray(np.sort(data.view(f"i{data.dtype.itemsize}")).view(data.dtype))
-    return np.asarray(np.sort(data))
-
-
 def _few(data: Array) -> tuple[Array, Array] | None:
     """Whole numbers of a narrow range by counting, four times as fast as a sort; None for a wide range."""
     if data.dtype != np.int64 or len(data) < 2:
         return None
     low, high = int(data.min()), int(data.max())
-    if high - low >= max(1024, min(4 * len(data), 1 << 20)):
+    if high - low >= widest(len(data)):
         return None
     counts = np.bincount(data - low if low else data, minlength=high - low + 1)
     there = np.nonzero(counts)[0]
