@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from mlmon_dagster.errors import (
     BlockedError,
-    ChangedError,
     DeniedError,
     FailedError,
     InputError,
@@ -36,7 +35,7 @@ ERRORS: Mapping[int, type[MlmonError]] = {
     403: DeniedError,
     404: MissingError,
     409: BlockedError,
-    412: ChangedError,
+    412: BlockedError,
     429: UnavailableError,
     502: FailedError,
     503: UnavailableError,

@@ -1,6 +1,6 @@
 """One column of a data set as drift methods see it: present values in ascending order, apart from missing ones."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -19,8 +19,11 @@ __all__ = ["Array", "Column", "Kind"]
 
 T = TypeVar("T")
 
-BLOCK = 1 << 13
-"""Rows worked on at a time: they fit the processor's cache."""
+ROW = 1 << 13
+"""Values that are summed at once; a dot product of so many runs on one thread."""
+
+BLOCK = 4 * ROW
+"""Values worked on at a time: they fit the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,13 @@ class Column:
         if key not in self._made:
             self._made[key] = make()
         return cast("T", self._made[key])
+
+    def latest(self, key: Hashable, of: Hashable, make: "Callable[[], T]") -> "T":
+        """The same, remembered for the last `of` only."""
+        known = self._made.get(key)
+        if known is None or known[0] != of:
+            known = self._made[key] = (of, make())
+        return cast("T", known[1])
 
     @cached_property
     def present(self) -> int:
@@ -235,10 +245,22 @@ def _moments(ascending: Array, weights: Array | None, present: int) -> "tuple[in
         _, shift, spread = _moments(ascending / largest, weights, present)
         return 0.0, (origin / largest + shift) * largest, spread * largest
     first = second = 0.0
-    for start in range(0, len(ascending), BLOCK):
-        away = offsets(ascending[start : start + BLOCK], origin)
-        weighed = away if weights is None else away * weights[start : start + BLOCK]
-        first += float(weighed.sum())
-        second += float(np.dot(weighed, away))
+    for away, heavy in _away(ascending, weights, origin):
+        weighed = away if heavy is None else away * heavy
+        first += float(np.add.reduce(weighed, axis=None))
+        second += float(np.add.reduce(np.vecdot(weighed, away), axis=None))
     shift = first / present
     return origin, shift, float(np.sqrt(max(second / present - shift * shift, 0.0)))
+
+
+def _away(ascending: Array, weights: Array | None, origin: Any) -> "Iterator[tuple[Array, Array | None]]":
+    """Distances from an origin with their weights, in rows of as many values as are summed at once."""
+    buffer = np.empty(min(BLOCK, len(ascending)))
+    for start in range(0, len(ascending), BLOCK):
+        away = offsets(ascending[start : start + BLOCK], origin, buffer[: len(ascending) - start])
+        heavy = None if weights is None else weights[start : start + BLOCK]
+        whole = len(away) - len(away) % ROW
+        if whole:
+            yield away[:whole].reshape(-1, ROW), None if heavy is None else heavy[:whole].reshape(-1, ROW)
+        if whole < len(away):
+            yield away[whole:], None if heavy is None else heavy[whole:]

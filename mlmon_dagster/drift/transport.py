@@ -6,9 +6,21 @@ from typing import Any
 import numpy as np
 
 from mlmon_dagster.drift.bins import Bins, on_one_grid
-from mlmon_dagster.drift.column import BLOCK, Column, offsets, origin_of
+from mlmon_dagster.drift.column import ROW, Column, offsets, origin_of
 from mlmon_dagster.drift.kolmogorov import unsure
 from mlmon_dagster.drift.search import Array
+
+BLOCK = ROW
+"""Values whose distances are summed at once."""
+
+GROUP = 4
+"""Blocks worked on at a time."""
+
+LONG = 64
+"""Values opposite one value beyond which running sums are kept, and not the sums of the stretches."""
+
+SHORT = 1 << 16
+"""Distinct values of both sides up to which the area is measured between them, where rows are counted by value."""
 
 Between = tuple[Any, Any] | None
 """Two of the reference's quantiles, from one to the other of which the area is measured."""
@@ -18,9 +30,20 @@ def area(reference: Column, window: Column, between: Between = None) -> tuple[fl
     """The area between the two cumulative shares, in the values' unit: the value, its lower and its upper bound."""
     if not (reference.exact and window.exact):
         return _bounds(reference, window, between)
-    weighted = reference.weights is not None or window.weights is not None
+    sides = (reference, window)
+    weighted = any(side.squares is not None for side in sides)
+    if not weighted and any(side.weights is not None for side in sides):
+        weighted = sum(len(side.values) for side in sides) <= SHORT
+        reference, window = sides if weighted else (_spread(side) for side in sides)
     value = (_by_values if weighted else _by_quantiles)(reference, window, between)
     return value, value, value
+
+
+def _spread(column: Column) -> Column:
+    """The column with every row by itself, and not counted by value."""
+    if column.weights is None:
+        return column
+    return column.once("spread", lambda: column.but(ascending=np.repeat(column.values, column.counts), weights=None))
 
 
 def _by_values(reference: Column, window: Column, between: Between) -> float:
@@ -38,15 +61,76 @@ def _by_values(reference: Column, window: Column, between: Between) -> float:
 def _by_quantiles(reference: Column, window: Column, between: Between) -> float:
     """The mean distance of equal quantiles: each value of the smaller column lies opposite a stretch of the larger."""
     large, small = (reference, window) if reference.present >= window.present else (window, reference)
+    n, m = large.present, small.present
     origin = origin_of(large.ascending) if between is None else between[0]
     sides = _Clipped.of(large, between, origin), _Clipped.of(small, between, origin)
-    if large.present == small.present:
-        return _rank_by_rank(*sides) / large.present
-    total = 0.0
-    for start in range(0, small.present, BLOCK):
-        stop = min(start + BLOCK, small.present)
-        total += _stretches(sides[0], small, sides[1].values(start, stop), start)
-    return total / large.present
+    if n == m:
+        return _rank_by_rank(*sides) / n
+    if n > LONG * m:
+        return sum(float(_long_stretches(*sides, start).sum()) for start in range(0, m, BLOCK)) / n
+    ways = window.once(("ways", reference), lambda: _ways(large, small))
+    if between is None:
+        return float(ways.sum()) / n
+    first = min(max(sides[1].first, -(-sides[0].first * m // n)), m)
+    last = max(min(sides[1].last, sides[0].last * m // n), first)
+    total = float(ways[first:last].sum())
+    for start, stop in ((0, first), (last, m)):
+        total += float(_Stretches.of(sides[0], m, start, stop).ways(sides[0], sides[1], start).sum())
+    return total / n
+
+
+def _ways(large: Column, small: Column) -> Array:
+    """For each value of the smaller column, the summed distance of the stretch opposite it."""
+    origin, m = origin_of(large.ascending), small.present
+    sides = _Clipped.of(large, None, origin), _Clipped.of(small, None, origin)
+    parts = large.latest(
+        "stretches", m, lambda: [_Stretches.of(sides[0], m, at, min(at + BLOCK, m)) for at in range(0, m, BLOCK)]
+    )
+    return np.concatenate([part.ways(*sides, BLOCK * place) for place, part in enumerate(parts)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Stretches:
+    """The stretches of a column opposite some values of a smaller one: their sums, and where they begin and end."""
+
+    sums: Array
+    first: Array
+    last: Array
+    begin: Array
+    part: Array
+    """How much of the value at `begin` belongs to the stretch before."""
+
+    @classmethod
+    def of(cls, large: "_Clipped", m: int, start: int, stop: int) -> "_Stretches":
+        """Those opposite the values from `start` to `stop` of a column of `m`."""
+        ranks = np.arange(start, stop + 1) * large.column.present
+        begin = ranks // m
+        part = (ranks - begin * m) / m
+        if start == stop:
+            return cls(part[:0], part[:0], part[:0], begin[:0], part[:0])
+        places = begin - begin[0]
+        values = large.values(int(begin[0]), int(begin[-1]) + bool(part[-1]))
+        ends = values[np.minimum(places[1:], len(values) - 1)]
+        sums = np.add.reduceat(values, places[:-1])
+        if part.any():
+            sums += part[1:] * ends - part[:-1] * values[places[:-1]]
+            sums[-1] -= ends[-1] if part[-1] else 0.0
+        return cls(sums, values[places[:-1]], values[places[1:] + (part[1:] > 0) - 1], begin[:-1], part[:-1])
+
+    def ways(self, large: "_Clipped", small: "_Clipped", start: int) -> Array:
+        """The summed distances from the values from `start` on; a stretch that reaches over its value is cut there."""
+        n, m = large.column.present, small.column.present
+        own = small.values(start, start + len(self.sums))
+        ways = self.sums - own * (n / m)
+        across = np.nonzero((self.first < own) & (self.last > own))[0]
+        if len(across):
+            begin, part = self.begin[across], self.part[across]
+            lengths = large.column.below(small.column.ascending[start + across]) - begin
+            starts = np.cumsum(lengths) - lengths
+            inside = np.repeat(begin - starts, lengths) + np.arange(int(lengths.sum()))
+            under = np.add.reduceat(large.at(inside), starts) - part * self.first[across]
+            ways[across] += 2 * (own[across] * (lengths - part) - under)
+        return np.asarray(np.abs(ways))
 
 
 def _rank_by_rank(one: "_Clipped", two: "_Clipped") -> float:
@@ -54,38 +138,45 @@ def _rank_by_rank(one: "_Clipped", two: "_Clipped") -> float:
     blocks = two.column.once(("ranks", one.column), lambda: _distances(one.column, two.column))
     if one.limits is None:
         return float(blocks.sum())
-    first, last = max(one.first, two.first), min(one.last, two.last)
-    begin = -(-first // BLOCK)
-    end = max(begin, last // BLOCK)
-    total = float(blocks[begin:end].sum())
-    for block in (*range(min(begin, len(blocks))), *range(end, len(blocks))):
-        rows = block * BLOCK, min((block + 1) * BLOCK, one.column.present)
-        total += float(np.abs(one.values(*rows) - two.values(*rows)).sum())
+    total, rows = 0.0, one.column.present
+    starts = np.arange(len(blocks)) * BLOCK
+    stops = np.minimum(starts + BLOCK, rows)
+    whole = (starts >= max(one.first, two.first)) & (stops <= min(one.last, two.last))
+    total = float(blocks[whole].sum())
+    apart = ~whole & (stops > min(one.first, two.first)) & (starts < max(one.last, two.last))
+    for start, stop in zip(starts[apart].tolist(), stops[apart].tolist(), strict=True):
+        total += float(np.abs(one.values(start, stop) - two.values(start, stop)).sum())
     return total
 
 
 def _distances(one: Column, two: Column) -> Array:
     """The summed distances of values of equal rank, block by block."""
-    origin = origin_of(one.ascending)
-    away, both = np.empty(BLOCK), one.ascending.dtype.kind == two.ascending.dtype.kind == "f"
-    found = []
-    for start in range(0, one.present, BLOCK):
-        first, second = (side.ascending[start : start + BLOCK] for side in (one, two))
-        into = away[: len(first)]
+    origin, rows = origin_of(one.ascending), one.present
+    buffer, both = np.empty(min(GROUP * BLOCK, rows)), one.ascending.dtype.kind == two.ascending.dtype.kind == "f"
+    found: list[float] = []
+    for start in range(0, rows, GROUP * BLOCK):
+        first, second = (side.ascending[start : start + GROUP * BLOCK] for side in (one, two))
+        away = buffer[: len(first)]
         if both:
-            np.subtract(first, second, out=into, dtype=np.float64)
+            np.subtract(first, second, out=away, dtype=np.float64)
         else:
-            np.subtract(offsets(first, origin), offsets(second, origin), out=into)
-        found.append(float(np.abs(into, out=into).sum()))
+            np.subtract(offsets(first, origin), offsets(second, origin), out=away)
+        np.abs(away, out=away)
+        whole = len(away) - len(away) % BLOCK
+        if whole:
+            found += np.add.reduce(away[:whole].reshape(-1, BLOCK), axis=1).tolist()
+        if whole < len(away):
+            found.append(float(np.add.reduce(away[whole:])))
     return np.array(found)
 
 
-def _stretches(large: "_Clipped", small: Column, own: Array, start: int) -> float:
-    """The summed distance of some values of the smaller column from the stretches of the larger opposite them.
+def _long_stretches(large: "_Clipped", small: "_Clipped", start: int) -> Array:
+    """The summed distances of some values of the smaller column from the long stretches of the larger opposite them.
 
     A stretch's sum is a difference of running sums. Where it reaches over the value, it is cut there.
     """
-    n, m = large.column.present, small.present
+    n, m = large.column.present, small.column.present
+    own = small.values(start, min(start + BLOCK, m))
     ranks = np.arange(start, start + len(own) + 1) * n
     begin = ranks // m
     part = (ranks - begin * m) / m
@@ -94,10 +185,10 @@ def _stretches(large: "_Clipped", small: Column, own: Array, start: int) -> floa
     last = large.at(np.minimum(begin[1:] + (part[1:] > 0), n) - 1)
     across = np.nonzero((large.at(begin[:-1]) < own) & (last > own))[0]
     if len(across):
-        cut = large.column.below(small.ascending[start + across])
+        cut = large.column.below(small.column.ascending[start + across])
         left = own[across] * (cut - begin[across] - part[across]) - (large.sums(cut) - sums[across])
         ways[across] += 2 * left
-    return float(np.abs(ways).sum())
+    return np.asarray(np.abs(ways))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 
 from mlmon_dagster.errors import (
     BlockedError,
-    ChangedError,
     DeniedError,
     InputError,
     InvalidPipelineError,
@@ -27,7 +26,6 @@ OUT_OF_REACH = "something this needs cannot be reached now"
 STATUS: tuple[tuple[type[MlmonError], int], ...] = (
     (MissingError, 404),
     (DeniedError, 403),
-    (ChangedError, 412),
     (BlockedError, 409),
     (UnavailableError, 503),
     (InputError, 422),

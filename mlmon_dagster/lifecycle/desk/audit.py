@@ -39,10 +39,16 @@ class Audit:
         before: int | None = None,
     ) -> tuple[Sealed, ...]:
         """The newest entries (of those with a smaller number than `before`), oldest first."""
-        projects = self._at.projects
-        where = having(project=projects, pipeline=pipeline, action=action, actor=actor, subject=subject)
+        where = having(pipeline=pipeline, action=action, actor=actor, subject=subject)
+        found: list[Sealed] = []
         with self._at.governance.ledger.read() as reading:
-            return reading.entries(newest=newest, before=before, **where)
+            while len(found) < newest:
+                more = reading.entries(newest=newest, before=before, **where)
+                found = [line for line in more if self._visible(line)] + found
+                if len(more) < newest:
+                    break
+                before = more[0].seq
+        return tuple(found[-newest:])
 
     def get(self, seq: int) -> Sealed:
         """One entry; raises `MissingError`."""
