@@ -1,12 +1,16 @@
 """Appends to the audit log beside a naive one-table append, and how long a long log takes to verify; prints JSON.
 
-python benchmarks/audit.py [--entries 1000000] [--seconds 3] [--writers 1,8,32]
+python benchmarks/audit.py [--entries 1000000] [--seconds 3] [--writers 1x1,1x8,1x32,4x8]
+
+Writers are processes x threads: a server that answers many is one process, Dagster's runs and commands are many.
 """
 
 import argparse
 import json
+import os
 import resource
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -32,10 +36,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--writers", default="1,8,32")
+    parser.add_argument("--writers", default="1x1,1x8,1x32,4x8")
+    parser.add_argument("--write", nargs=3, metavar=("WHAT", "WHERE", "THREADS"), help="one process's part")
     arguments = parser.parse_args()
-    writers = [int(number) for number in arguments.writers.split(",")]
-    print(json.dumps({"appends": appends(writers, arguments.seconds), "verify": verifying(arguments.entries)}))
+    if arguments.write:
+        what, where, threads = arguments.write
+        print(json.dumps(written_by(what, where, int(threads), arguments.seconds)))
+        return
+    writers = [(int(processes), int(threads)) for processes, threads in _pairs(arguments.writers)]
+    load = os.getloadavg()[0]
+    found = {"appends": appends(writers, arguments.seconds), "load": [round(load, 1), round(os.getloadavg()[0], 1)]}
+    print(json.dumps({**found, "verify": verifying(arguments.entries)}))
+
+
+def _pairs(text: str) -> list[list[str]]:
+    return [one.split("x") for one in text.split(",")]
 
 
 def entry(seq: int, subject: str) -> Entry:
@@ -43,63 +58,105 @@ def entry(seq: int, subject: str) -> Entry:
     return Entry(seq, at, "ann", "owner", "session.opened", None, None, None, subject, DATA)
 
 
-def appends(writers: list[int], seconds: float) -> list[dict[str, object]]:
-    """Entries a second, durable, by threads; on SQLite always, on Postgres where its binaries are."""
+def appends(writers: list[tuple[int, int]], seconds: float) -> list[dict[str, object]]:
+    """Entries a second, durable; on SQLite always, on Postgres where its binaries are."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for count in writers:
-            database = open_database(f"sqlite:///{folder}/{count}.db")
-            ours, longest = rate(partial(appender, [database]), count, seconds)
-            naive, _ = rate(partial(naive_sqlite, f"{folder}/naive{count}.db"), count, seconds)
-            row = {"kind": "SQLite", "writers": count, "ours": ours, "naive": naive, "longest_ms": longest}
-            found.append(row)
-            database.ledger.verify()
-            database.close()
+        for processes, threads in writers:
+            name = f"{processes}x{threads}"
+            url = f"sqlite:///{folder}/{name}.db"
+            found.append(side_by_side("SQLite", url, f"{folder}/naive{name}.db", processes, threads, seconds))
     import postgres
 
     if postgres.binaries() is None:
         return found
     server = postgres.start("on")
     try:
-        for count in writers:
-            url = server.fresh(f"bench{count}")
-            databases = [open_database(url) for _ in range(min(count, 8))]
-            ours, longest = rate(partial(appender, databases), count, seconds)
-            naive, _ = rate(partial(naive_postgres, url), count, seconds)
-            row = {"kind": "Postgres", "writers": count, "ours": ours, "naive": naive, "longest_ms": longest}
-            found.append(row)
-            for database in databases:
-                database.close()
+        for processes, threads in writers:
+            url = server.fresh(f"bench{processes}x{threads}")
+            found.append(side_by_side("Postgres", url, url, processes, threads, seconds))
     finally:
         server.stop()
     return found
 
 
-def rate(make: Callable[[int], Callable[[], None]], writers: int, seconds: float) -> tuple[float, float]:
-    """Calls a second over all writers, and the 99th percentile of a call in milliseconds."""
-    end, took = [0.0], [[] for _ in range(writers)]
-    ready = threading.Barrier(writers + 1)
+def side_by_side(
+    kind: str, ours: str, naive: str, processes: int, threads: int, seconds: float, rounds: int = 3
+) -> dict[str, object]:
+    """The log and the plain table in turns, the median round of each; the log is verified afterwards."""
+    database = open_database(ours)
+    rows: dict[str, list[dict[str, float]]] = {"ours": [], "naive": []}
+    for _ in range(rounds):
+        rows["ours"].append(rate("ours", ours, processes, threads, seconds / rounds))
+        rows["naive"].append(rate("naive", naive, processes, threads, seconds / rounds))
+    length, _ = database.ledger.verify()
+    database.close()
+    acknowledged = sum(one["appends"] for one in rows["ours"])
+    if length != acknowledged:
+        raise SystemExit(f"{acknowledged} entries were acknowledged, and {length} are in the log")
+    medians = {name: sorted(some, key=lambda one: one["rate"])[rounds // 2] for name, some in rows.items()}
+    return {"kind": kind, "processes": processes, "threads": threads, **medians}
+
+
+def rate(what: str, where: str, processes: int, threads: int, seconds: float) -> dict[str, float]:
+    """Calls a second over all writers, 99th percentile and longest in milliseconds, CPU of the writers per call."""
+    part = [sys.executable, __file__, "--seconds", str(seconds), "--write", what, where, str(threads)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(part, **pipes) for _ in range(processes)]
+    for one in running:
+        one.stdout.readline()
+    for one in running:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    parts = [json.loads(one.communicate()[0]) for one in running]
+    took = sorted(span for one in parts for span in one["took"])
+    count = len(took)
+    return {
+        "appends": count,
+        "rate": round(count / seconds, 1),
+        "p99_ms": round(took[int(count * 0.99)] * 1000, 1),
+        "longest_ms": round(took[-1] * 1000, 1),
+        "cpu_ms": round(sum(one["cpu"] for one in parts) * 1000 / count, 2),
+    }
+
+
+def written_by(what: str, where: str, threads: int, seconds: float) -> dict[str, object]:
+    """One process's part of `rate`, once all are ready: how long each append took, and what all of them cost."""
+    database = open_database(where) if what == "ours" else None
+    if database:
+        make = partial(appender, database)
+    else:
+        make = partial(naive_postgres if where.startswith("postgresql") else naive_sqlite, where)
+    took: list[list[float]] = [[] for _ in range(threads)]
+    ready, go = threading.Barrier(threads + 1), threading.Event()
 
     def write(number: int) -> None:
         append = make(number)
         ready.wait()
-        while (began := time.perf_counter()) < end[0]:
+        go.wait()
+        end = time.perf_counter() + seconds
+        while (began := time.perf_counter()) < end:
             append()
             took[number].append(time.perf_counter() - began)
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
-    for thread in threads:
+    running = [threading.Thread(target=write, args=(number,)) for number in range(threads)]
+    for thread in running:
         thread.start()
-    end[0] = time.perf_counter() + seconds + 0.2
     ready.wait()
-    for thread in threads:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    began = time.process_time()
+    go.set()
+    for thread in running:
         thread.join()
-    every = sorted(span for spans in took for span in spans)
-    return round(len(every) / seconds, 1), round(every[int(len(every) * 0.99)] * 1000, 1) if every else 0.0
+    cpu = time.process_time() - began
+    if database:
+        database.close()
+    return {"took": [span for spans in took for span in spans], "cpu": cpu}
 
 
-def appender(databases: list[Database], number: int) -> Callable[[], None]:
-    ledger = databases[number % len(databases)].ledger
+def appender(database: Database, _number: int) -> Callable[[], None]:
+    ledger = database.ledger
 
     def append() -> None:
         with ledger.transaction() as books:

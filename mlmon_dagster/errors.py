@@ -92,6 +92,12 @@ class BlockedError(MlmonError):
     kind = "BLOCKED"
 
 
+class ChangedError(BlockedError):
+    """What was seen is not what is there now: somebody else was quicker."""
+
+    kind = "CHANGED"
+
+
 class UnavailableError(MlmonError):
     """A service this needs cannot be reached (exit code 5)."""
 

@@ -17,6 +17,8 @@ from mlmon_dagster.lifecycle.members import grant_role
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.lifecycle.promotions import approve, request_promotion
 from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.deployment import EnvironmentDeployment, Gate, ModelDeployment
+from mlmon_dagster.pipeline.serving import ModelInferencing
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.windows import Windows
 from mlmon_dagster.ports import ModelVersion, Placement, Serving, Shift, Traffic
@@ -119,12 +121,12 @@ class Declared:
     body: Mapping[str, Any] = field(default_factory=lambda: {"pipeline": "prices", "threshold": 0.1})
 
 
-def declared(name: str = "prices", *, target: Any = None, channels: Sequence[Any] = (), **gates: spec.Gate) -> Declared:
+def declared(name: str = "prices", *, target: Any = None, channels: Sequence[Any] = (), **gates: Gate) -> Declared:
     """The pipeline `name` of the project `pricing` with three environments; `gates` replaces gates by environment."""
     shelf = target or Shelf()
-    deployment = spec.ModelDeployment(
+    deployment = ModelDeployment(
         **{
-            environment: spec.EnvironmentDeployment(shelf, "direct", gates.get(environment, spec.Gate()))
+            environment: EnvironmentDeployment(shelf, "direct", gates.get(environment, Gate()))
             for environment in ("dev", "staging", "prod")
         }
     )
@@ -134,7 +136,7 @@ def declared(name: str = "prices", *, target: Any = None, channels: Sequence[Any
         spec.FeatureStore(),
         spec.ModelRegistry(name, spec.ReferencePeriod("2026-01-01"), train="prices.model:train"),
         deployment,
-        spec.ModelInferencing(),
+        ModelInferencing(),
         spec.ModelMonitoring(dict.fromkeys(CHECKS), channels=tuple(channels)),
         spec.CicdEnforcement(),
     )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from mlmon_dagster.errors import (
     BlockedError,
+    ChangedError,
     DeniedError,
     FailedError,
     InputError,
@@ -35,7 +36,7 @@ ERRORS: Mapping[int, type[MlmonError]] = {
     403: DeniedError,
     404: MissingError,
     409: BlockedError,
-    412: BlockedError,
+    412: ChangedError,
     429: UnavailableError,
     502: FailedError,
     503: UnavailableError,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from mlmon_dagster.errors import BlockedError, InputError, MissingError
+from mlmon_dagster.errors import BlockedError, ChangedError, InputError, MissingError
 from mlmon_dagster.governance.audit import readable
 from mlmon_dagster.governance.projects import Project
 from mlmon_dagster.lifecycle.governance import Governance, acting
@@ -23,8 +23,13 @@ def save_project(
     description: str = "",
     environments: Sequence[str] = ENVIRONMENTS,
     settings: Mapping[str, str] | None = None,
+    seen: int | None = None,
 ) -> Project:
-    """Makes the project, or gives it another description, environments and settings (`project.saved`)."""
+    """Makes the project, or gives it another description, environments and settings (`project.saved`).
+
+    With `seen`, the number of the entry that left it as the actor saw it, only if nobody changed it since
+    (`ChangedError`).
+    """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name[:100]!r} is not the name of a project", hint="small letters, digits and _")
     for environment in environments:
@@ -39,6 +44,8 @@ def save_project(
     data = {"description": readable(description, "description"), "environments": list(chosen), "settings": kept}
     with acting(governance, actor, "admin", name) as act:
         known = act.books.one(Project, name)
+        if seen is not None:
+            _refuse_changed(find_project(act.books, name), seen)
         if known is None or (known.description, known.environments, known.settings) != (
             data["description"],
             chosen,
@@ -48,9 +55,12 @@ def save_project(
         return find_project(act.books, name)
 
 
-def archive_project(governance: Governance, name: str, *, actor: str, reason: str) -> Project:
-    """Nothing is promoted in it any more (`project.archived`); rollbacks, alerts and the log go on."""
-    return _turn(governance, name, "archived", actor, reason)
+def archive_project(governance: Governance, name: str, *, actor: str, reason: str, seen: int | None = None) -> Project:
+    """Nothing is promoted in it any more (`project.archived`); rollbacks, alerts and the log go on.
+
+    `seen` is the state that it was seen in, see `save_project`.
+    """
+    return _turn(governance, name, "archived", actor, reason, seen)
 
 
 def restore_project(governance: Governance, name: str, *, actor: str, reason: str) -> Project:
@@ -90,12 +100,19 @@ def refuse_closed(books: Reading, name: str, environment: str | None = None) -> 
         )
 
 
-def _turn(governance: Governance, name: str, state: str, actor: str, reason: str) -> Project:
+def _refuse_changed(known: Project, seen: int) -> None:
+    if known.seq != seen:
+        raise ChangedError(f"the project {known.id} was changed since it was seen", hint="read it again")
+
+
+def _turn(governance: Governance, name: str, state: str, actor: str, reason: str, seen: int | None = None) -> Project:
     reason = readable(reason, "reason")
     if not reason:
         raise InputError("this needs a reason")
     with acting(governance, actor, "admin", name) as act:
         known = find_project(act.books, name)
+        if seen is not None:
+            _refuse_changed(known, seen)
         if known.state != state:
             action = "project.archived" if state == "archived" else "project.restored"
             act.append(action, name, {"reason": reason}, project=name)

@@ -21,7 +21,7 @@ from mlmon_dagster.lifecycle.deployments import (
 )
 from mlmon_dagster.lifecycle.gate import live
 from mlmon_dagster.lifecycle.governance import Governance
-from mlmon_dagster.pipeline.spec import EnvironmentDeployment
+from mlmon_dagster.pipeline.deployment import EnvironmentDeployment
 from mlmon_dagster.ports import Guard, Placement, Serving, Shift, Target, Traffic
 
 LOOK_SECONDS = 0.5

@@ -11,7 +11,7 @@ from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.spec import Pipeline
 
-_OURS = ("mlmon_dagster.pipeline.rules", "mlmon_dagster.pipeline.spec", "mlmon_dagster.pipeline.windows")
+_OURS = "mlmon_dagster.pipeline."
 
 
 def body_of(pipeline: Pipeline, variables: Mapping[tuple[str | int, ...], str] | None = None) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _plain(value: Any) -> Any:
             del own["threshold"]
             return {"use": value.method.method, **own, **limit, "compatible": value.method.peer}
         return {**_plugin(value.method), **own}
-    return _fields(value) if type(value).__module__ in _OURS else _plugin(value)
+    return _fields(value) if type(value).__module__.startswith(_OURS) else _plugin(value)
 
 
 def _plugin(plugin: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlmon_dagster.errors import Problem
-from mlmon_dagster.pipeline.spec import FORMS, NAME
+from mlmon_dagster.pipeline.forms import FORMS, NAME
 from mlmon_dagster.pipeline.stages import STAGES
 from mlmon_dagster.pipeline.vocabulary import known_keys, meaning
 

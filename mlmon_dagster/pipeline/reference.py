@@ -5,9 +5,10 @@ from typing import Any
 
 from mlmon_dagster import plugins
 from mlmon_dagster.drift.monitor import Threshold
-from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.forms import FORMS
 from mlmon_dagster.pipeline.schema import pipeline_schema
 from mlmon_dagster.pipeline.source import Rows
+from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.pipeline.stages import STAGES
 
 INTRODUCTION = """\
@@ -53,7 +54,7 @@ def reference_page() -> str:
 def _lines(definitions: Mapping[str, Any]) -> Iterator[str]:
     yield INTRODUCTION
     yield "## The pipeline\n"
-    yield from _table(_schema_of(spec.Pipeline))
+    yield from _table(_schema_of(Pipeline))
     yield "\n### windows\n\n`windows: weekly` is short for `windows: {every: weekly}`.\n"
     yield from _table(definitions["Windows"])
     for stage in STAGES:
@@ -150,8 +151,8 @@ def _kind(field: Mapping[str, Any]) -> str:
         return "a plug-in" if any(kind == "a plug-in" for kind in kinds) else " or ".join(dict.fromkeys(kinds))
     if "$ref" in field:
         return "a plug-in" if "." in field["$ref"].rpartition("/")[2] else "a mapping"
-    if field.get("pattern") in spec.FORMS:
-        return spec.FORMS[field["pattern"]]
+    if field.get("pattern") in FORMS:
+        return FORMS[field["pattern"]]
     if field.get("type") == "array":
         return f"a list: {_kind(field.get('items', {}))}"
     if field.get("type") in ("number", "integer"):

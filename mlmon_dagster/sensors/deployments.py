@@ -9,7 +9,7 @@ from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.errors import MlmonError
 from mlmon_dagster.governance.deployments import Deployment, Step
 from mlmon_dagster.lifecycle.queries import live_deployments, under_way
-from mlmon_dagster.pipeline.spec import EnvironmentDeployment
+from mlmon_dagster.pipeline.deployment import EnvironmentDeployment
 from mlmon_dagster.pipeline.stages import StageKey
 from mlmon_dagster.settings import Settings
 

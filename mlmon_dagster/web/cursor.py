@@ -42,9 +42,12 @@ class Paging:
             if self.after not in places:
                 raise _stale()
             start = places.index(self.after) + 1
-        part = tuple(items[start : start + self.limit])
-        more = start + self.limit < len(items)
-        return Page[T](items=part, next=self.write(place(part[-1])) if more and part else None)
+        return self.cut(items[start:], place)
+
+    def cut(self, items: Sequence[T], place: Callable[[T], str]) -> Page[T]:
+        """The page that the items begin with; one more than it holds says that there is another."""
+        part = tuple(items[: self.limit])
+        return Page[T](items=part, next=self.write(place(part[-1])) if len(items) > self.limit else None)
 
     def write(self, place: str) -> str:
         """The cursor after the item at this place."""

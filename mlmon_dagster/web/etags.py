@@ -1,5 +1,9 @@
-"""Changes of what was seen: a record's `ETag` is the number of its last entry, and a change names the one it saw."""
+"""Changes of what was seen: a record's `ETag` is the number of its last entry, and a change names the one it saw.
 
+The command compares it inside its transaction, so that of two who saw the same only one changes it.
+"""
+
+import re
 from typing import Annotated
 
 from fastapi import Header
@@ -8,15 +12,23 @@ from mlmon_dagster.web.problems import ProblemError
 
 IfMatch = Annotated[str | None, Header(max_length=200, description="the `ETag` of what was seen")]
 
+NEVER = 0
+"""No entry has this number: what is seen so is always changed."""
+
 
 def etag(seq: int) -> str:
     """The tag of a record as its entry left it."""
     return f'"{seq}"'
 
 
-def refuse_changed(given: str | None, seq: int) -> None:
-    """Raises `ProblemError` 428 without a tag, 412 when the record has changed since."""
+def seen(given: str | None) -> int | None:
+    """The number of the entry that the tag names; `None` for `*`, which any state matches.
+
+    Raises `ProblemError` 428 without a tag. A tag that is none of ours matches nothing.
+    """
     if given is None:
         raise ProblemError(428, "IF_MATCH", "a change takes the header If-Match with the ETag of what was seen")
-    if given.strip() not in (etag(seq), "*"):
-        raise ProblemError(412, "CHANGED", "it was changed since it was seen", hint="read it again")
+    if given.strip() == "*":
+        return None
+    found = re.fullmatch(r'"([0-9]{1,18})"', given.strip())
+    return int(found[1]) if found else NEVER

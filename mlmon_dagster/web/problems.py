@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from mlmon_dagster.errors import (
     BlockedError,
+    ChangedError,
     DeniedError,
     InputError,
     InvalidPipelineError,
@@ -26,6 +27,7 @@ OUT_OF_REACH = "something this needs cannot be reached now"
 STATUS: tuple[tuple[type[MlmonError], int], ...] = (
     (MissingError, 404),
     (DeniedError, 403),
+    (ChangedError, 412),
     (BlockedError, 409),
     (UnavailableError, 503),
     (InputError, 422),

@@ -24,6 +24,8 @@ from mlmon_dagster.lifecycle.outputs import Outputs
 from mlmon_dagster.lifecycle.promotions import request_promotion
 from mlmon_dagster.lifecycle.queries import models
 from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.deployment import EnvironmentDeployment, ModelDeployment
+from mlmon_dagster.pipeline.serving import ModelInferencing
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.stages import BATCH, REALTIME, StageKey
 from mlmon_dagster.pipeline.windows import Windows, day
@@ -82,8 +84,8 @@ def _pipeline(labels, **registry):
         spec.DataPreparation(),
         spec.FeatureStore(key=("id",)),
         spec.ModelRegistry("flats", **options),
-        spec.ModelDeployment(dev=spec.EnvironmentDeployment(Local())),
-        spec.ModelInferencing(),
+        ModelDeployment(dev=EnvironmentDeployment(Local())),
+        ModelInferencing(),
         spec.ModelMonitoring(
             {"inputs": parse_monitor("inputs", {"use": "auto", "columns": "all"})}, performance=performance
         ),

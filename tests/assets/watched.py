@@ -13,6 +13,8 @@ from mlmon_dagster.assets.stage import StageResult, StageRun
 from mlmon_dagster.drift.monitor import parse_monitor
 from mlmon_dagster.lifecycle.records import record_result
 from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.deployment import EnvironmentDeployment, ModelDeployment
+from mlmon_dagster.pipeline.serving import ModelInferencing
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.stages import BATCH, StageKey
 from mlmon_dagster.pipeline.windows import Windows
@@ -55,8 +57,8 @@ class World:
             spec.DataPreparation(),
             spec.FeatureStore(key=("id",)),
             spec.ModelRegistry("flats", spec.ReferencePeriod(FIRST), train="flats_model:train"),
-            spec.ModelDeployment(dev=spec.EnvironmentDeployment(None)),
-            spec.ModelInferencing(),
+            ModelDeployment(dev=EnvironmentDeployment(None)),
+            ModelInferencing(),
             spec.ModelMonitoring({name: parse_monitor(name, raw) for name, raw in self.monitors.items()}),
             spec.CicdEnforcement(),
         )

@@ -9,10 +9,13 @@ from governed import CAST, START, Clock, declared, deployed, governed, judge, ve
 
 from mlmon_dagster.adapters.database.opening import Database, open_database
 from mlmon_dagster.errors import BlockedError, InputError, TamperedError
+from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.audit import Entry
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.models import Model
 from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.governance.roles import MACHINE, Member
+from mlmon_dagster.lifecycle.alerts import raise_alert
 from mlmon_dagster.lifecycle.deployments import open_promotion
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.lifecycle.promotions import approve, request_promotion
@@ -252,3 +255,30 @@ def test_a_command_that_is_refused_leaves_no_entry(database: Database) -> None:
     with pytest.raises(BlockedError):
         request_promotion(governance, one, "staging", None, actor="mia")
     assert database.ledger.verify() == before
+
+
+def test_records_are_read_page_by_page_while_others_come(database: Database) -> None:
+    """More than ten, so that the order is of numbers and not of letters; what comes meanwhile moves no page."""
+    governance, pipeline = governed(database, Clock()), declared().pipeline
+    made = [raise_alert(governance, pipeline, "dev", f"c{n}", window=None, reason="r").id for n in range(12)]
+    seen: list[str] = []
+    while True:
+        with database.ledger.read() as reading:
+            page = reading.newest(Alert, 5, before=seen[-1] if seen else None, pipeline="prices")
+        if not page:
+            break
+        seen += [one.id for one in page]
+        raise_alert(governance, pipeline, "dev", f"late{len(seen)}", window=None, reason="r")
+    assert seen == made[::-1]
+
+
+def test_versions_are_read_newest_first(database: Database) -> None:
+    governance, pipeline = governed(database, Clock()), declared().pipeline
+    for number in range(1, 13):
+        register_model(governance, pipeline, version(number), actor=MACHINE)
+    with database.ledger.read() as reading:
+        assert [one.number for one in reading.newest(Model, 3)] == [12, 11, 10]
+        assert [one.number for one in reading.newest(Model, 3, before="prices/10")] == [9, 8, 7]
+        assert reading.newest(Model, 3, before="prices/99") == ()
+        assert [line.entry.action for line in reading.entries(newest=1, project=("pricing", "x"))]
+        assert reading.entries(newest=1, project=()) == ()

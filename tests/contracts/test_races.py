@@ -9,14 +9,16 @@ import pytest
 from governed import START, Clock, Declared, declared, deployed, governed, version
 
 from mlmon_dagster.adapters.database.opening import Database, open_database
-from mlmon_dagster.errors import BlockedError, MlmonError
+from mlmon_dagster.errors import BlockedError, ChangedError, MlmonError
 from mlmon_dagster.governance.audit import Entry
 from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.projects import Project
 from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.lifecycle.deployments import fail_deployment, finish_deployment, open_promotion
 from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.lifecycle.models import register_model
+from mlmon_dagster.lifecycle.projects import save_project
 from mlmon_dagster.lifecycle.promotions import approve, request_promotion
 
 WRITERS, EACH = 32, 5
@@ -157,3 +159,27 @@ def test_what_was_not_approved_is_never_opened_whoever_races(offices: tuple[Data
             started = open_promotion(desk, one, wanted.id)
             finish_deployment(desk, started.id, "http://127.0.0.1:9")
             return
+
+
+def test_of_two_who_saw_the_same_project_one_changes_it(offices: tuple[Database, Database]) -> None:
+    """The check stands inside of the transaction: no change is lost between looking and writing."""
+    clock = Clock()
+    both = [
+        governed(offices[0], clock),
+        Governance(offices[1].ledger, offices[1].judgements, offices[1].metrics, clock),
+    ]
+    for turn in range(5):
+        seen = save_project(both[0], "pricing", actor="root", description=f"turn {turn}").seq
+        told: list[str] = []
+
+        def change(number: int, seen: int = seen, told: list[str] = told) -> None:
+            said = f"by {number}"
+            save_project(both[number % 2], "pricing", actor="root", description=said, seen=seen)
+            told.append(said)
+
+        failures = at_once([lambda number=number: change(number) for number in range(6)])  # type: ignore[misc]
+        assert [type(one) for one in failures] == [ChangedError] * 5, failures
+        with offices[0].ledger.read() as reading:
+            project = reading.one(Project, "pricing")
+        assert project is not None
+        assert [project.description] == told

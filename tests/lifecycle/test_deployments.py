@@ -12,7 +12,7 @@ from mlmon_dagster.lifecycle.locks import release_lock, set_lock
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.lifecycle.promotions import approve, request_promotion
 from mlmon_dagster.lifecycle.queries import deployments, live_deployment, promotion
-from mlmon_dagster.pipeline.spec import Gate
+from mlmon_dagster.pipeline.deployment import Gate
 
 ONE = declared()
 

@@ -12,11 +12,11 @@ from mlmon_dagster.lifecycle.overrides import break_glass
 from mlmon_dagster.lifecycle.people import link_person
 from mlmon_dagster.lifecycle.promotions import reject, request_promotion
 from mlmon_dagster.lifecycle.queries import findings, gate_verdict, open_alerts
-from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.deployment import Gate
 
 MAIL = Mailbox()
 ONE = declared(channels=[MAIL])
-GATE = spec.Gate(tests=("integration",), statuses=("ci",))
+GATE = Gate(tests=("integration",), statuses=("ci",))
 STRICT = declared(prod=GATE)
 
 

@@ -1,7 +1,7 @@
 """The engine of a database, set up so that what is committed is on disk, and failures in words for a person."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
+from mlmon_dagster.adapters.database.turns import turn
 from mlmon_dagster.errors import DeniedError, InputError, MlmonError, UnavailableError
 
 BUSY_TIMEOUT_MS = 30_000
@@ -84,6 +85,7 @@ def connected(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     steady = {} if writes or engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with (
         translated(engine),
+        turn(engine) if writes else nullcontext(),
         engine.connect().execution_options(writes=writes, **steady) as connection,
         connection.begin(),
     ):

@@ -1,13 +1,15 @@
-"""SQLite: commands of several threads share one commit, and with it one wait for the disk."""
+"""Commands of several threads share one transaction and one commit, and with it one wait for the disk."""
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from mlmon_dagster.adapters.database.engine import translated
+from mlmon_dagster.adapters.database.turns import turn
 
 LARGEST = 64
 """Commands that share a commit at most: other processes wait for it."""
@@ -16,22 +18,33 @@ PATIENCE_SECONDS = 1.0
 """After this, who waits for a commit makes it, in case the one who should have was interrupted."""
 
 
+@dataclass(frozen=True)
+class Head:
+    """The entry that the next one is chained to."""
+
+    seq: int
+    hash: str
+
+
 @dataclass
 class Group:
     """Commands that were carried out and wait for their commit."""
 
     connection: Connection
-    transaction: RootTransaction
+    opened: ExitStack
+    """Closes the connection and lets the writers of other processes go on."""
     size: int = 0
+    head: Head | None = None
+    """As the newest command left it, `None` before the first has read it: nobody else moves it meanwhile."""
     done: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
 
 
 class GroupCommit:
-    """Commands follow one another in one transaction, each in a savepoint; the last that nobody waits behind commits.
+    """Commands follow one another in one transaction; the last that nobody waits behind commits.
 
     A command returns once its commit is on disk. What one command undoes leaves the others as they are; a commit
-    that fails fails all of its commands.
+    that fails, or a connection that is lost, fails all of the group's commands.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -41,19 +54,18 @@ class GroupCommit:
         self._group: Group | None = None
 
     @contextmanager
-    def command(self) -> Iterator[Connection]:
-        """A connection in which one command reads and writes."""
+    def command(self) -> Iterator[Group]:
+        """The group in whose connection one command reads and writes."""
         with translated(self._engine):
             self._take_turn()
             try:
                 group = self._group = self._group or self._begin()
-                group.size += 1
                 try:
-                    with group.connection.begin_nested():
-                        yield group.connection
+                    with self._alone(group):
+                        yield group
                 finally:
-                    if not self._waiting or group.size >= LARGEST:
-                        self._commit(group)
+                    if self._group is group and (not self._waiting or group.size >= LARGEST):
+                        self._end(group)
             finally:
                 self._turn.release()
             self._wait(group)
@@ -68,28 +80,49 @@ class GroupCommit:
                 self._waiting -= 1
 
     def _begin(self) -> Group:
-        connection = self._engine.connect().execution_options(writes=True)
+        with ExitStack() as opening:
+            opening.enter_context(turn(self._engine))
+            connection = opening.enter_context(self._engine.connect().execution_options(writes=True))
+            connection.begin()
+            return Group(connection, opening.pop_all())
+
+    @contextmanager
+    def _alone(self, group: Group) -> Iterator[None]:
+        """A command that fails undoes only itself; the first one of a group takes the group along."""
+        first, group.size = not group.size, group.size + 1
         try:
-            return Group(connection, connection.begin())
-        except BaseException:
-            connection.close()
+            if not first:
+                group.connection.exec_driver_sql("SAVEPOINT command")
+            yield
+        except BaseException as error:
+            group.size -= 1
+            if first:
+                self._end(group, error)
+                raise
+            try:
+                group.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT command")
+            except SQLAlchemyError:
+                self._end(group, error)
             raise
 
-    def _commit(self, group: Group) -> None:
-        """Called by who has the turn."""
-        self._group = None
+    def _end(self, group: Group, error: BaseException | None = None) -> None:
+        """Commits, unless an error says that the group is lost; called by who has the turn."""
+        self._group, group.error = None, error
         try:
-            group.transaction.commit()
-        except BaseException as error:
-            group.error = error
+            if error is None:
+                group.connection.commit()
+        except BaseException as failure:
+            group.error = failure
+            group.connection.invalidate()
         finally:
-            group.connection.close()
+            with suppress(SQLAlchemyError):
+                group.opened.close()
             group.done.set()
 
     def _wait(self, group: Group) -> None:
         while not group.done.wait(PATIENCE_SECONDS):
             with self._turn:
                 if self._group is group:
-                    self._commit(group)
+                    self._end(group)
         if group.error is not None:
             raise group.error

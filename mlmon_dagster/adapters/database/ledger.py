@@ -1,27 +1,45 @@
 """The audit log and its projections in a database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from threading import Lock as Mutex
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, insert, select, text, update
+from sqlalchemy import Column, Connection, Engine, Select, func, insert, select, text, tuple_, update
 
 from mlmon_dagster.adapters.database.engine import connected
-from mlmon_dagster.adapters.database.group import GroupCommit
+from mlmon_dagster.adapters.database.group import GroupCommit, Head
 from mlmon_dagster.adapters.database.schema import PROJECTIONS, audit_head, audit_log
 from mlmon_dagster.errors import MissingError, TamperedError
+from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.audit import GENESIS, Entry, Sealed, seal, walk
+from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.maintenance import Maintenance
 from mlmon_dagster.governance.projections import Change, Insert, Remove, Tables, Update, apply, replay
+from mlmon_dagster.governance.promotions import Approval, Promotion
 
 R = TypeVar("R")
 
 BATCHES = {"yield_per": 1000}
 """The log is read in batches: it does not have to fit into memory."""
 
+NUMBERED = (Promotion, Approval, Deployment, Alert, Maintenance)
+"""Records whose identifiers end in the number of their first entry: the longer one, else the greater, is newer.
+
+Of the other records the number of the last entry tells which one is newer.
+"""
+
 COPIED = ("at", "actor", "action", "project", "pipeline", "environment", "subject")
 """Fields of an entry that are also columns, to be searched by."""
+
+LOCK: dict[str, Any] = {
+    "sqlite": select(audit_head.c.seq, audit_head.c.hash),
+    "postgresql": text("SELECT seq, hash FROM audit_head_lock()"),
+}
+"""Reads the head; on Postgres commands queue for it, on SQLite whoever writes has the file."""
+
+APPEND = text("SELECT leaf, hash FROM audit_append(:seq, :payload)")
+KEEP, MOVE = insert(audit_log), update(audit_head)
 
 
 class DatabaseReading:
@@ -31,13 +49,21 @@ class DatabaseReading:
         self._connection = connection
 
     def find(self, kind: type[R], **where: Any) -> tuple[R, ...]:
-        table = PROJECTIONS[kind]
-        columns = [table.c[field.name] for field in fields(kind)]  # type: ignore[arg-type]
-        query: Select[Any] = select(*columns)
-        for name, value in where.items():
-            query = query.where(table.c[name].in_(value) if isinstance(value, tuple) else table.c[name] == value)
-        found = [kind(*row) for row in self._connection.execute(query)]
+        found = [kind(*row) for row in self._connection.execute(_records(kind, where))]
         return tuple(sorted(found, key=_first_entry))
+
+    def newest(self, kind: type[R], count: int, *, before: str | None = None, **where: Any) -> tuple[R, ...]:
+        table, query = PROJECTIONS[kind], _records(kind, where)
+        if kind in NUMBERED:
+            order: tuple[Any, ...] = (func.length(table.c.id), table.c.id)
+            place: tuple[Any, ...] = (len(before or ""), before)
+        else:
+            order = (table.c.seq,)
+            place = (select(table.c.seq).where(table.c.id == before).scalar_subquery(),)
+        if before is not None:
+            query = query.where(tuple_(*order) < tuple_(*place) if len(order) > 1 else order[0] < place[0])
+        query = query.order_by(*(part.desc() for part in order)).limit(count)
+        return tuple(kind(*row) for row in self._connection.execute(query))
 
     def one(self, kind: type[R], id: str) -> R | None:
         return next(iter(self.find(kind, id=id)), None)
@@ -49,7 +75,7 @@ class DatabaseReading:
         return Sealed(row.seq, bytes(row.payload), row.leaf, row.hash)
 
     def entries(
-        self, *, newest: int | None = None, before: int | None = None, after: int | None = None, **where: str
+        self, *, newest: int | None = None, before: int | None = None, after: int | None = None, **where: Any
     ) -> tuple[Sealed, ...]:
         query = _lines()
         if before is not None:
@@ -57,7 +83,7 @@ class DatabaseReading:
         if after is not None:
             query = query.where(audit_log.c.seq > after)
         for name, value in where.items():
-            query = query.where(audit_log.c[name] == value)
+            query = query.where(_equals(audit_log.c[name], value))
         query = query.order_by(audit_log.c.seq.desc()).limit(newest)
         found = [Sealed(row.seq, bytes(row.payload), row.leaf, row.hash) for row in self._connection.execute(query)]
         return tuple(reversed(found))
@@ -66,44 +92,40 @@ class DatabaseReading:
 class DatabaseTransaction(DatabaseReading):
     """See `ports.Transaction`; made while the write lock (SQLite) or the head row's lock (Postgres) is held."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, head: Head) -> None:
         super().__init__(connection)
-        locking: Any = text("SELECT seq, hash FROM audit_head_lock()")
-        if connection.dialect.name == "sqlite":
-            locking = select(audit_head.c.seq, audit_head.c.hash)
-        head = connection.execute(locking).one()
-        self._seq, self._hash = head.seq, head.hash
+        self.head = head
 
     @property
     def next_seq(self) -> int:
-        return int(self._seq) + 1
+        return self.head.seq + 1
 
     def append(self, entry: Entry) -> Sealed:
         if entry.seq != self.next_seq:
             raise ValueError(f"the next entry is {self.next_seq}, not {entry.seq}")
         for change in apply(entry):
             self._carry_out(change, entry.seq)
-        sealed = seal(entry, self._hash)
+        sealed = seal(entry, self.head.hash)
         self._keep(entry, sealed)
-        self._seq, self._hash = sealed.seq, sealed.hash
+        self.head = Head(sealed.seq, sealed.hash)
         return sealed
 
     def _keep(self, entry: Entry, sealed: Sealed) -> None:
         """Postgres computes the hashes again, in a function that alone may write the log."""
         if self._connection.dialect.name == "sqlite":
             copied = {name: getattr(entry, name) for name in COPIED}
-            self._connection.execute(insert(audit_log).values(**_columns(sealed), **copied))
-            self._connection.execute(update(audit_head).values(seq=sealed.seq, hash=sealed.hash))
+            self._connection.execute(KEEP, {**_columns(sealed), **copied})
+            self._connection.execute(MOVE, {"seq": sealed.seq, "hash": sealed.hash})
             return
         given = {"seq": sealed.seq, "payload": sealed.payload}
-        kept = self._connection.execute(text("SELECT leaf, hash FROM audit_append(:seq, :payload)"), given).one()
+        kept = self._connection.execute(APPEND, given).one()
         if (kept.leaf, kept.hash) != (sealed.leaf, sealed.hash):
             raise TamperedError(f"the database hashed entry {sealed.seq} otherwise than this program", seq=sealed.seq)
 
     def _carry_out(self, change: Change, seq: int) -> None:
         match change:
             case Insert(record):
-                self._connection.execute(insert(PROJECTIONS[type(record)]).values(**_values(record)))
+                self._connection.execute(insert(PROJECTIONS[type(record)]), _values(record))
             case Update(kind, id, values):
                 table = PROJECTIONS[kind]
                 self._connection.execute(update(table).where(table.c.id == id).values(seq=seq, **values))
@@ -117,8 +139,7 @@ class DatabaseLedger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queue = Mutex()
-        self._group = GroupCommit(engine)
+        self._commands = GroupCommit(engine)
 
     @contextmanager
     def read(self) -> Iterator[DatabaseReading]:
@@ -127,12 +148,10 @@ class DatabaseLedger:
 
     @contextmanager
     def transaction(self) -> Iterator[DatabaseTransaction]:
-        if self._engine.dialect.name == "sqlite":
-            with self._group.command() as connection:
-                yield DatabaseTransaction(connection)
-            return
-        with self._queue, connected(self._engine, writes=True) as connection:
-            yield DatabaseTransaction(connection)
+        with self._commands.command() as group:
+            books = DatabaseTransaction(group.connection, group.head or _locked(group.connection))
+            yield books
+            group.head = books.head
 
     def lines(self, *, after: int = 0) -> Iterator[Sealed]:
         with connected(self._engine, writes=False) as connection:
@@ -151,8 +170,9 @@ class DatabaseLedger:
         return read.length, read.last
 
     def rebuild(self) -> None:
-        with self._queue, connected(self._engine, writes=True) as connection:
-            DatabaseTransaction(connection)
+        with self._commands.command() as group:
+            connection = group.connection
+            group.head = group.head or _locked(connection)
             for kind, records in replay(line.entry for line in _walk(connection)).items():
                 connection.execute(PROJECTIONS[kind].delete())
                 if records:
@@ -194,10 +214,27 @@ def _verify_projections(reading: DatabaseReading, tables: Tables) -> None:
                 raise TamperedError(message, seq=seq, hint="mlmon audit rebuild writes the tables again")
 
 
+def _locked(connection: Connection) -> Head:
+    row = connection.execute(LOCK[connection.dialect.name]).one()
+    return Head(int(row.seq), str(row.hash))
+
+
 def _first_entry(record: Any) -> int:
     """Identifiers end in the number of the record's first entry, where they have one."""
     tail = record.id.rpartition("-")[2]
     return int(tail) if tail.isdigit() else int(record.seq)
+
+
+def _records(kind: type[Any], where: Mapping[str, Any]) -> Select[Any]:
+    table = PROJECTIONS[kind]
+    query: Select[Any] = select(*(table.c[field.name] for field in fields(kind)))
+    for name, value in where.items():
+        query = query.where(_equals(table.c[name], value))
+    return query
+
+
+def _equals(column: Column[Any], value: Any) -> Any:
+    return column.in_(value) if isinstance(value, tuple) else column == value
 
 
 def _lines() -> Select[Any]:

@@ -19,13 +19,20 @@ class Alerts:
     _at: Standing
 
     def list(
-        self, pipeline: str | None = None, environment: str | None = None, state: str | None = None
+        self,
+        pipeline: str | None = None,
+        environment: str | None = None,
+        state: str | None = None,
+        *,
+        newest: int | None = None,
+        before: str | None = None,
     ) -> tuple[Alert, ...]:
-        """Alerts, oldest first; the state `active` stands for those that close gates."""
+        """Alerts (if given the `newest`, of those before `before`), oldest first.
+
+        The state `active` stands for those that close gates.
+        """
         states = OPEN if state == "active" else state
-        where = having(pipeline=pipeline, environment=environment, state=states)
-        with self._at.governance.ledger.read() as reading:
-            return self._at.seen(reading.find(Alert, **where))
+        return self._at.newest(Alert, newest, before, pipeline=pipeline, environment=environment, state=states)
 
     def get(self, id: str) -> Alert:
         """One alert; `MissingError` names the open ones."""

@@ -39,16 +39,10 @@ class Audit:
         before: int | None = None,
     ) -> tuple[Sealed, ...]:
         """The newest entries (of those with a smaller number than `before`), oldest first."""
-        where = having(pipeline=pipeline, action=action, actor=actor, subject=subject)
-        found: list[Sealed] = []
+        projects = self._at.projects
+        where = having(project=projects, pipeline=pipeline, action=action, actor=actor, subject=subject)
         with self._at.governance.ledger.read() as reading:
-            while len(found) < newest:
-                more = reading.entries(newest=newest, before=before, **where)
-                found = [line for line in more if self._visible(line)] + found
-                if len(more) < newest:
-                    break
-                before = more[0].seq
-        return tuple(found[-newest:])
+            return reading.entries(newest=newest, before=before, **where)
 
     def get(self, seq: int) -> Sealed:
         """One entry; raises `MissingError`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mlmon_dagster.errors import BlockedError, MlmonError
 from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment
 from mlmon_dagster.lifecycle.desk.answers import Recorded
-from mlmon_dagster.lifecycle.desk.standing import Standing, having
+from mlmon_dagster.lifecycle.desk.standing import Standing
 from mlmon_dagster.lifecycle.rollbacks import roll_back
 from mlmon_dagster.ports import Traffic
 
@@ -17,14 +17,18 @@ class Deployments:
     _at: Standing
 
     def list(
-        self, pipeline: str | None = None, environment: str | None = None, state: str | None = None
+        self,
+        pipeline: str | None = None,
+        environment: str | None = None,
+        state: str | None = None,
+        *,
+        newest: int | None = None,
+        before: str | None = None,
     ) -> tuple[Deployment, ...]:
-        """Deployments, oldest first."""
+        """Deployments (if given the `newest`, of those before `before`), oldest first."""
         if pipeline is not None:
             self._at.declared(pipeline)
-        where = having(pipeline=pipeline, environment=environment, state=state)
-        with self._at.governance.ledger.read() as reading:
-            return self._at.seen(reading.find(Deployment, **where))
+        return self._at.newest(Deployment, newest, before, pipeline=pipeline, environment=environment, state=state)
 
     def get(self, id: str) -> Deployment:
         """One deployment; `MissingError` names the live ones."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mlmon_dagster.errors import MissingError, UnavailableError
 from mlmon_dagster.governance.models import Model
 from mlmon_dagster.lifecycle.desk.answers import Recorded
-from mlmon_dagster.lifecycle.desk.standing import Standing, having
+from mlmon_dagster.lifecycle.desk.standing import Standing
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.plugins import unknown
 
@@ -16,10 +16,11 @@ class Models:
 
     _at: Standing
 
-    def list(self, pipeline: str | None = None) -> tuple[Model, ...]:
-        """Registered versions, oldest first."""
-        with self._at.governance.ledger.read() as reading:
-            return self._at.seen(reading.find(Model, **having(pipeline=pipeline)))
+    def list(
+        self, pipeline: str | None = None, *, newest: int | None = None, before: str | None = None
+    ) -> tuple[Model, ...]:
+        """Registered versions (if given the `newest`, of those before `before`), oldest first."""
+        return self._at.newest(Model, newest, before, pipeline=pipeline)
 
     def versions(self, pipeline: str) -> tuple[Model, ...]:
         """Versions of one pipeline's model, oldest first; `MissingError` when the pipeline is not declared."""

@@ -33,6 +33,7 @@ class Projects:
         description: str = "",
         environments: Sequence[str] = ENVIRONMENTS,
         settings: Mapping[str, str] | None = None,
+        seen: int | None = None,
     ) -> Recorded[Project]:
         """See `lifecycle.projects.save_project`."""
         found = commands.save_project(
@@ -42,13 +43,14 @@ class Projects:
             description=description,
             environments=environments,
             settings=settings,
+            seen=seen,
         )
         return self._at.recorded(found)
 
-    def archive(self, name: str, *, reason: str) -> Recorded[Project]:
+    def archive(self, name: str, *, reason: str, seen: int | None = None) -> Recorded[Project]:
         """See `lifecycle.projects.archive_project`."""
         self.get(name)
-        found = commands.archive_project(self._at.governance, name, actor=self._at.actor, reason=reason)
+        found = commands.archive_project(self._at.governance, name, actor=self._at.actor, reason=reason, seen=seen)
         return self._at.recorded(found)
 
     def restore(self, name: str, *, reason: str) -> Recorded[Project]:

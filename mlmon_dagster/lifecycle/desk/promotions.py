@@ -9,7 +9,7 @@ from mlmon_dagster.governance.overrides import Override
 from mlmon_dagster.governance.promotions import PENDING, Approval, Promotion
 from mlmon_dagster.lifecycle import promotions as commands
 from mlmon_dagster.lifecycle.desk.answers import Recorded
-from mlmon_dagster.lifecycle.desk.standing import Standing, having
+from mlmon_dagster.lifecycle.desk.standing import Standing
 from mlmon_dagster.lifecycle.overrides import break_glass
 from mlmon_dagster.lifecycle.queries import gate_verdict
 
@@ -21,13 +21,17 @@ class Promotions:
     _at: Standing
 
     def list(
-        self, pipeline: str | None = None, environment: str | None = None, state: str | None = None
+        self,
+        pipeline: str | None = None,
+        environment: str | None = None,
+        state: str | None = None,
+        *,
+        newest: int | None = None,
+        before: str | None = None,
     ) -> tuple[Promotion, ...]:
-        """Promotions, oldest first; `state` may be `pending`."""
+        """Promotions (if given the `newest`, of those before `before`), oldest first; `state` may be `pending`."""
         states = PENDING if state == "pending" else state
-        where = having(pipeline=pipeline, environment=environment, state=states)
-        with self._at.governance.ledger.read() as reading:
-            return self._at.seen(reading.find(Promotion, **where))
+        return self._at.newest(Promotion, newest, before, pipeline=pipeline, environment=environment, state=states)
 
     def get(self, id: str) -> Promotion:
         """One promotion; `MissingError` names the pending ones."""

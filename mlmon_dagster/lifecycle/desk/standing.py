@@ -60,6 +60,24 @@ class Standing:
         """Whether what belongs to the project is visible; what belongs to none is to who holds a role everywhere."""
         return not self.confined or bool(self.who.roles(project or ANYWHERE))
 
+    @property
+    def projects(self) -> tuple[str, ...] | None:
+        """The projects that are visible; `None` when all are."""
+        if self.sees(None):
+            return None
+        return tuple(sorted({project for _, project in self.who.grants}))
+
+    def newest(self, kind: type[R], count: int | None, before: str | None = None, **where: Any) -> tuple[R, ...]:
+        """The newest visible records whose fields equal what was given of `where`, oldest first; `None` for all.
+
+        `before` names one that was seen already.
+        """
+        chosen = having(project=self.projects, **where)
+        with self.governance.ledger.read() as reading:
+            if count is None:
+                return reading.find(kind, **chosen)
+            return reading.newest(kind, count, before=before, **chosen)[::-1]
+
     def seen(self, records: Iterable[R]) -> tuple[R, ...]:
         """Those of the records whose project is visible."""
         return tuple(record for record in records if self.sees(record.project))  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
 from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, Text, WindowKey, Word
+from mlmon_dagster.web.lists import Filters, newest
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], route_class=GovernedRoute)
@@ -39,16 +40,9 @@ class Resolution(Body):
 
 
 @router.get("", response_model=Page[Alert], **takes("see"))
-def list_alerts(
-    at: AtDesk,
-    paging: Paged,
-    pipeline: Name | None = None,
-    environment: EnvironmentName | None = None,
-    state: State | None = None,
-) -> Any:
+def list_alerts(at: AtDesk, paging: Paged, of: Filters, state: State | None = None) -> Any:
     """Alerts, newest first; `state=active` is what closes gates now."""
-    found = at.alerts.list(pipeline, environment, state)
-    return paging.page(found[::-1], lambda one: one.id)
+    return newest(paging, at.alerts.list, **of, state=state)
 
 
 @router.post("", status_code=201, response_model=AlertRecorded, **takes("alerts"))

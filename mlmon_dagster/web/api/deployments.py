@@ -10,7 +10,8 @@ from mlmon_dagster.governance.runs import RunRequest
 from mlmon_dagster.ports import Traffic
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
-from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Name, Reason, Text, VersionNumber
+from mlmon_dagster.web.fields import Body, Identifier, Reason, Text, VersionNumber
+from mlmon_dagster.web.lists import Filters, newest
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/deployments", tags=["deployments"], route_class=GovernedRoute)
@@ -47,16 +48,9 @@ class EnvironmentTraffic(BaseModel):
 
 
 @router.get("", response_model=Page[Deployment], **takes("see"))
-def list_deployments(
-    at: AtDesk,
-    paging: Paged,
-    pipeline: Name | None = None,
-    environment: EnvironmentName | None = None,
-    state: State | None = None,
-) -> Any:
+def list_deployments(at: AtDesk, paging: Paged, of: Filters, state: State | None = None) -> Any:
     """Deployments, newest first; `state=live` is what serves now."""
-    found = at.deployments.list(pipeline, environment, state)
-    return paging.page(found[::-1], lambda one: one.id)
+    return newest(paging, at.deployments.list, **of, state=state)
 
 
 @router.post("", status_code=202, response_model=RunRecorded, **takes("deploy"))

@@ -9,6 +9,7 @@ from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
 from mlmon_dagster.web.fields import Body, EnvironmentName, Name, Text, VersionNumber, WholeNumber
+from mlmon_dagster.web.lists import newest
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/models", tags=["models"], route_class=GovernedRoute)
@@ -37,7 +38,7 @@ class VersionPromotion(Body):
 @router.get("", response_model=Page[Model], **takes("see"))
 def list_models(at: AtDesk, paging: Paged, pipeline: Name | None = None) -> Any:
     """Registered versions, newest first."""
-    return paging.page(at.models.list(pipeline)[::-1], lambda one: one.id)
+    return newest(paging, at.models.list, pipeline=pipeline)
 
 
 @router.post("", status_code=201, response_model=ModelRecorded, **takes("create"))

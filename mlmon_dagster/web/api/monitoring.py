@@ -16,6 +16,7 @@ from mlmon_dagster.web.api.alerts import AlertRecorded, Failure
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded
 from mlmon_dagster.web.fields import EnvironmentName, Name, WindowKey, Word
+from mlmon_dagster.web.lists import newest
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"], route_class=GovernedRoute)
@@ -55,7 +56,7 @@ class VerdictDocument(BaseModel):
 @router.get("/alerts", response_model=Page[Alert], **takes("see"))
 def list_monitoring_alerts(at: AtDesk, paging: Paged, pipeline: Name | None = None) -> Any:
     """Alerts that are open, newest first; `GET /alerts` has the whole history."""
-    return paging.page(at.alerts.list(pipeline, state="active")[::-1], lambda one: one.id)
+    return newest(paging, at.alerts.list, pipeline=pipeline, state="active")
 
 
 @router.post("/alerts", status_code=201, response_model=AlertRecorded, **takes("alerts"))

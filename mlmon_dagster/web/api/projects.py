@@ -8,7 +8,7 @@ from pydantic import Field
 from mlmon_dagster.governance.projects import Project
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
-from mlmon_dagster.web.etags import IfMatch, etag, refuse_changed
+from mlmon_dagster.web.etags import IfMatch, etag, seen
 from mlmon_dagster.web.fields import Body, EnvironmentName, Name, Reason, Text
 from mlmon_dagster.web.route import GovernedRoute, takes
 
@@ -63,9 +63,10 @@ def get_project(at: AtDesk, response: Response, name: Name) -> Any:
 @router.put("/{name}", response_model=ProjectRecorded, **takes("admin"))
 def change_project(at: AtDesk, response: Response, name: Name, body: ProjectBody, if_match: IfMatch = None) -> Any:
     """Gives the project as it was seen (`If-Match`) another description, environments and settings."""
-    refuse_changed(if_match, at.projects.get(name).seq)
+    last = seen(if_match)
+    at.projects.get(name)
     found = at.projects.save(
-        name, description=body.description, environments=body.environments, settings=dict(body.settings)
+        name, description=body.description, environments=body.environments, settings=dict(body.settings), seen=last
     )
     response.headers["ETag"] = etag(found.record.seq)
     return recorded(found)
@@ -74,8 +75,7 @@ def change_project(at: AtDesk, response: Response, name: Name, body: ProjectBody
 @router.delete("/{name}", response_model=ProjectRecorded, **takes("admin"))
 def delete_project(at: AtDesk, name: Name, reason: Reason, if_match: IfMatch = None) -> Any:
     """Archives it, as `POST /projects/{name}/archive` does: the audit log outlives every project."""
-    refuse_changed(if_match, at.projects.get(name).seq)
-    return recorded(at.projects.archive(name, reason=reason))
+    return recorded(at.projects.archive(name, reason=reason, seen=seen(if_match)))
 
 
 @router.post("/{name}/archive", response_model=ProjectRecorded, **takes("admin"))

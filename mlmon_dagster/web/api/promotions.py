@@ -9,6 +9,7 @@ from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, GateDocument, gate_document, recorded, with_receipt
 from mlmon_dagster.web.fields import Body, EnvironmentName, Identifier, Key, Name, Reason, Text, VersionNumber
+from mlmon_dagster.web.lists import Filters, newest
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/promotions", tags=["promotions"], route_class=GovernedRoute)
@@ -40,16 +41,9 @@ class Refusal(Body):
 
 
 @router.get("", response_model=Page[Promotion], **takes("see"))
-def list_promotions(
-    at: AtDesk,
-    paging: Paged,
-    pipeline: Name | None = None,
-    environment: EnvironmentName | None = None,
-    state: State | None = None,
-) -> Any:
+def list_promotions(at: AtDesk, paging: Paged, of: Filters, state: State | None = None) -> Any:
     """Promotions, newest first."""
-    found = at.promotions.list(pipeline, environment, state)
-    return paging.page(found[::-1], lambda one: one.id)
+    return newest(paging, at.promotions.list, **of, state=state)
 
 
 @router.post("", status_code=201, response_model=PromotionRecorded, **takes("request"))
