@@ -1,21 +1,29 @@
 """Scenarios of a file, and of a registered version's reference."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from mlmon_dagster.adapters.origin import PROBE
 from mlmon_dagster.adapters.pipelines import shown
 from mlmon_dagster.drift.profile import Profile
-from mlmon_dagster.drift.scenarios import Scenario, scenarios_of
+from mlmon_dagster.drift.scenarios import Outcome, Scenario, judge_answers, scenarios_of
 from mlmon_dagster.drift.zscore import Baseline
-from mlmon_dagster.errors import InputError, MissingError, Problem
+from mlmon_dagster.errors import InputError, MissingError, Problem, UnavailableError
 from mlmon_dagster.pipeline.document import Document, read_document
 from mlmon_dagster.ports import ModelRegistry, ModelVersion
 
+if TYPE_CHECKING:
+    import httpx
+
 FILE = "scenarios.yaml"
 """Beside `pipeline.yaml`: what drift detection must say of some records."""
+
+SECONDS = 10
+"""How long a server may take for one answer."""
 
 _Scenarios: TypeAdapter[dict[str, Scenario]] = TypeAdapter(dict[str, Scenario])
 
@@ -51,6 +59,34 @@ def scenarios_of_version(registry: ModelRegistry, version: ModelVersion) -> dict
     integers = [str(name) for name, kind in example.dtypes.items() if is_integer_dtype(kind) or is_bool_dtype(kind)]
     record: dict[str, Any] = example.to_dict("records")[0]
     return scenarios_of(baseline, record, integers)
+
+
+def ask_scenarios(address: str, scenarios: Mapping[str, Scenario]) -> list[Outcome]:
+    """What the server at `address` says of each scenario's records; `UnavailableError` when it does not answer.
+
+    The records are marked as a probe's, so that monitoring does not take them for those of callers.
+    """
+    import httpx
+
+    with httpx.Client(base_url=address, timeout=SECONDS, headers=PROBE) as client:
+        return [
+            judge_answers(name, one, [_ask(client, record) for record in one.records])
+            for name, one in scenarios.items()
+        ]
+
+
+def _ask(client: "httpx.Client", record: Any) -> dict[str, Any]:
+    """The answer; a refusal is an answer without a score."""
+    import httpx
+
+    try:
+        answer = client.post("/predict", json=dict(record))
+        body = answer.json()
+    except httpx.HTTPError as error:
+        raise UnavailableError(f"{client.base_url} stopped answering: {error}") from error
+    except ValueError:
+        return {}
+    return body if answer.is_success and isinstance(body, dict) else {}
 
 
 def _placed(problem: Problem, document: Document, file: str) -> Problem:

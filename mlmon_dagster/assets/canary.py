@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mlmon_dagster.adapters.origin import PROBE
 from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.errors import FailedError
 from mlmon_dagster.ports import Serving
@@ -46,7 +47,7 @@ def _ask(address: str, rows: list[dict[str, Any]]) -> tuple[int, str]:
     import httpx
 
     failed, first = 0, ""
-    with httpx.Client(base_url=address, timeout=10) as client:
+    with httpx.Client(base_url=address, timeout=10, headers=PROBE) as client:
         names = client.get("/health").json().get("inputs") or []
         for row in rows:
             try:

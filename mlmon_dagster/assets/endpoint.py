@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlmon_dagster.adapters.origin import PROBE
+
 if TYPE_CHECKING:
     import httpx
     import pandas as pd
@@ -28,7 +30,7 @@ def probe(address: str, rows: "pd.DataFrame", version: int) -> Probed:
     latencies: list[float] = []
     scores: list[float] = []
     errors: list[str] = []
-    with httpx.Client(base_url=address, timeout=SECONDS) as client:
+    with httpx.Client(base_url=address, timeout=SECONDS, headers=PROBE) as client:
         for row in rows.to_dict("records"):
             record = {str(name): _plain(value) for name, value in row.items()}
             began = time.perf_counter()

@@ -4,6 +4,7 @@ from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.canary import probe
+from mlmon_dagster.assets.detection import try_detection
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.errors import BlockedError, DataError
@@ -20,8 +21,8 @@ from mlmon_dagster.lifecycle.queries import (
     pending_promotions,
     promotion,
 )
-from mlmon_dagster.lifecycle.rollouts import Rollout
-from mlmon_dagster.ports import ModelVersion, Placement, Serving, Target
+from mlmon_dagster.lifecycle.rollouts import Rollout, placement_of
+from mlmon_dagster.ports import ModelVersion, Serving, Target
 
 CHECKS = {"serving": "The promoted version is live, healthy, and answers with its own digest."}
 
@@ -44,13 +45,17 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
 def _deploy(stage: StageRun, ports: Ports, deployment: Deployment, version: ModelVersion) -> StageResult:
     """Through the declared steps; whatever fails leaves the version before where it was."""
     environment = _environment(stage)
+    declared = stage.pipeline.stages.model_deployment.environments[environment]
     rollout = Rollout(
         ports.governance,
         deployment,
-        Placement(deployment.id, stage.pipeline.name, environment, version, deployment.strategy),
-        stage.pipeline.stages.model_deployment.environments[environment],
+        placement_of(stage.pipeline, deployment, version),
+        declared,
         stage.settings,
-        check=lambda started: probe(stage, started, deployment.strategy),
+        check=lambda started: {
+            **try_detection(stage, declared.scenarios, ports.registry, version, started),
+            **probe(stage, started, deployment.strategy),
+        },
         log=stage.log,
     )
     serving, facts = rollout.carry_out()
@@ -71,7 +76,7 @@ def _look_after(stage: StageRun, ports: Ports, environment: str) -> StageResult:
     serving = target.live(stage.pipeline.name, environment, stage.settings)
     if serving is None or serving.status != "healthy" or serving.deployment != live.id:
         stage.log(f"{live.id} should be live but is not: starting it again")
-        placement = Placement(live.id, stage.pipeline.name, environment, version, live.strategy)
+        placement = placement_of(stage.pipeline, live, version)
         target.start(placement, stage.settings)
         serving = target.switch(placement, stage.settings)
     return _result(serving, {"deployment": live.id, "note": "nothing waits; the live version was verified"})

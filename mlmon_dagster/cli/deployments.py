@@ -18,13 +18,14 @@ Example:
   mlmon deployments house_prices
   mlmon deployments house_prices --all
 
-A version that stands by answers nobody and comes back at once with mlmon rollback. --all shows every deployment there
-was, newest last.
+`keeps` is what an answered prediction survives (see the page on serving), and the share that is logged where it is
+not all. A version that stands by answers nobody and comes back at once with mlmon rollback. --all shows every
+deployment there was, newest last.
 """
 
 COLUMNS = (
     "pipeline", "environment", "version", "strategy", "state", "share", "health", "requests", "failed", "latency",
-    "address", "id", "started",
+    "keeps", "address", "id", "started",
 )  # fmt: skip
 
 
@@ -65,7 +66,17 @@ def _row(one: "Deployment", seen: "Traffic | None", health: str | None) -> list[
         seen.requests if seen else "",
         seen.failed if seen else "",
         f"{seen.latency_ms:.1f} ms" if seen and seen.latency_ms is not None else "",
+        _keeps(seen),
         one.address,
         one.id,
         f"{one.started_at:%Y-%m-%d %H:%M}",
     ]
+
+
+def _keeps(seen: "Traffic | None") -> str:
+    """What an answered prediction survives, and what is not usual about it."""
+    if seen is None or seen.serving is None:
+        return ""
+    declared = seen.serving
+    share = f", {declared.sample:.0%}" if declared.sample < 1 else ""
+    return f"{declared.durability}{share}{', fail_open' if declared.when_full == 'fail_open' else ''}"

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from mlmon_dagster.drift.scenarios import Outcome, Scenario
 
-SECONDS = 10
-
 
 @click.command("scenarios", short_help="Test a server's drift detection with records of which the answer is known.")
 @click.argument("url")
@@ -37,7 +35,7 @@ def command(url: str, file: Path | None, only: tuple[str, ...], as_json: bool) -
     """
     import httpx
 
-    from mlmon_dagster.drift.scenarios import judge_answers
+    from mlmon_dagster.adapters.scenarios import SECONDS, ask_scenarios
 
     url = url.rstrip("/")
     if not url.startswith(("http://", "https://")):
@@ -45,8 +43,8 @@ def command(url: str, file: Path | None, only: tuple[str, ...], as_json: bool) -
     with httpx.Client(base_url=url, timeout=SECONDS) as client:
         served = _health(client)
         scenarios, origin = _scenarios(served, file)
-        chosen = _chosen(scenarios, only)
-        outcomes = [judge_answers(name, one, [_ask(client, record) for record in one.records]) for name, one in chosen]
+    chosen = _chosen(scenarios, only)
+    outcomes = ask_scenarios(url, dict(chosen))
     works = all(one.passed for one in outcomes)
     if as_json:
         output.document(_document(url, served, origin, outcomes, works))
@@ -96,20 +94,6 @@ def _chosen(scenarios: "dict[str, Scenario]", only: tuple[str, ...]) -> "list[tu
         if name not in scenarios:
             raise MissingError(unknown("scenario", name, tuple(scenarios)))
     return [(name, one) for name, one in scenarios.items() if not only or name in only]
-
-
-def _ask(client: "httpx.Client", record: Any) -> dict[str, Any]:
-    """The answer; a refusal is an answer without a score."""
-    import httpx
-
-    try:
-        answer = client.post("/predict", json=dict(record))
-        body = answer.json()
-    except httpx.HTTPError as error:
-        raise UnavailableError(f"{client.base_url} stopped answering: {error}") from error
-    except ValueError:
-        return {}
-    return body if answer.is_success and isinstance(body, dict) else {}
 
 
 def _document(url: str, served: dict[str, Any], origin: str, outcomes: "list[Outcome]", works: bool) -> dict[str, Any]:

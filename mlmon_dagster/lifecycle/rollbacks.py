@@ -17,6 +17,7 @@ from mlmon_dagster.lifecycle.deployments import (
 from mlmon_dagster.lifecycle.gate import live
 from mlmon_dagster.lifecycle.governance import Act, Governance, acting
 from mlmon_dagster.lifecycle.models import placed
+from mlmon_dagster.lifecycle.rollouts import placement_of
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.plugins import unknown
 from mlmon_dagster.ports import Placement, Target
@@ -65,7 +66,7 @@ def roll_back(
         return roll_back(
             governance, pipeline, environment, settings=settings, reason=reason, version=version, actor=actor
         )
-    placement = Placement(back.id, pipeline.name, environment, placed(model), back.strategy)
+    placement = placement_of(pipeline, back, placed(model))
     address = _switch(governance, pipeline, placement, settings, actor)
     return _finish(governance, pipeline, environment, back, address, reason, actor)
 

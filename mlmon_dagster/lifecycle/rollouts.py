@@ -22,11 +22,18 @@ from mlmon_dagster.lifecycle.deployments import (
 from mlmon_dagster.lifecycle.gate import live
 from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.pipeline.deployment import EnvironmentDeployment
-from mlmon_dagster.ports import Guard, Placement, Serving, Shift, Target, Traffic
+from mlmon_dagster.pipeline.spec import Pipeline
+from mlmon_dagster.ports import Guard, ModelVersion, Placement, Serving, Shift, Target, Traffic
 
 LOOK_SECONDS = 0.5
 UNWELL_SECONDS = 15.0
 """How long a new version may be unhealthy while it is watched: long enough to be started again once."""
+
+
+def placement_of(pipeline: Pipeline, deployment: Deployment, version: ModelVersion) -> Placement:
+    """What a target is asked for, so that the deployment runs as the pipeline declares."""
+    realtime = pipeline.stages.model_inferencing.realtime
+    return Placement(deployment.id, pipeline.name, deployment.environment, version, deployment.strategy, realtime)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,14 @@ class EnvironmentDeployment:
         Field(pattern=HEADER, description="header whose value decides the version: the same caller meets the same one"),
     ] = None
 
+    scenarios: Annotated[
+        str | None,
+        Field(
+            description="drift detection is tested before the version gets traffic: a scenarios.yaml, or `reference` "
+            "for records that are made from the model's"
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         shares = [step for step in self.steps or (100,) if step != "shadow"]
         ordered = shares == sorted(set(shares)) and shares[-1:] == [100]

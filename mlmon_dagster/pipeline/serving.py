@@ -5,7 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mlmon_dagster.drift.zscore import HIGH, MODERATE
 from mlmon_dagster.plugins import CONFIG
+
+Durability = Literal["process", "local", "shared", "remote"]
+WhenFull = Literal["fail_closed", "fail_open"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class BatchInferencing:
 
 @dataclass(frozen=True)
 class RealtimeInferencing:
-    """Real-time inference: what live servers answer, and log."""
+    """Real-time inference: what live servers answer, and log. A server keeps what it was started with."""
 
     __pydantic_config__ = CONFIG
 
@@ -27,6 +31,30 @@ class RealtimeInferencing:
         str | None,
         Field(description="where servers ship their log: `s3://bucket/prefix` or a folder (default: the target's)"),
     ] = None
+    durability: Annotated[
+        Durability,
+        Field(
+            description="what an answered prediction survives: its process, this machine's loss of power (`local`), "
+            "the machine (`shared`: the log lies on a shared file system; `remote`: it is kept at `log` at once)"
+        ),
+    ] = "local"
+    when_full: Annotated[
+        WhenFull,
+        Field(description="while predictions cannot be logged: refuse them (503), or give them unlogged and say so"),
+    ] = "fail_closed"
+    sample: Annotated[
+        float, Field(gt=0, le=1, description="share of the requests that are logged; every row says it")
+    ] = 1.0
+    moderate: Annotated[float, Field(ge=0, description="drift score from which a record is moderately unusual")] = (
+        MODERATE
+    )
+    high: Annotated[float, Field(ge=0, description="drift score above which it is highly unusual")] = HIGH
+
+    def __post_init__(self) -> None:
+        if self.moderate > self.high:
+            raise ValueError(f"`moderate` ({self.moderate:g}) is above `high` ({self.high:g})")
+        if self.durability == "remote" and self.log is None:
+            raise ValueError("`durability: remote` keeps predictions elsewhere: `log` must say where")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mlmon_dagster.pipeline.serving import RealtimeInferencing
 from mlmon_dagster.ports.registry import ModelVersion
 
 
@@ -16,6 +17,8 @@ class Placement:
     environment: str
     version: ModelVersion
     strategy: str
+    serving: RealtimeInferencing = field(default_factory=RealtimeInferencing)
+    """How its servers keep and judge what they say."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class Traffic:
     """Why the guard took the traffic from it, if it did."""
     evidence: Mapping[str, float] = field(default_factory=dict)
     """Name of a comparison with the live version -> p-value that holds at any time (see `drift.sequential`)."""
+    serving: RealtimeInferencing | None = None
+    """How its servers keep and judge what they say, as they were started."""
 
 
 class Target(Protocol):

@@ -57,6 +57,8 @@ class ServerMetrics:
         self._seconds: dict[str, Histogram] = {}
         self._scores = Histogram(SCORE_BUCKETS)
         self._bands = {"normal": 0, "moderate": 0, "high": 0}
+        self.skewed = 0
+        """Requests of clients whose clock is off by more than five minutes."""
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Counts an answered request."""
@@ -92,6 +94,7 @@ class ServerMetrics:
         yield "# TYPE mlmon_request_seconds histogram"
         for route, seconds in sorted(self._seconds.items()):
             yield from seconds.lines("mlmon_request_seconds", f'route="{route}"')
+        yield from _number("skewed_requests_total", self.skewed)
         yield from _number("predictions_total", sum(self._scores.counts))
         yield "# TYPE mlmon_drift_score histogram"
         yield from self._scores.lines("mlmon_drift_score")

@@ -14,9 +14,10 @@ import msgspec
 import numpy as np
 
 from mlmon_dagster.adapters.mlflow.model_directory import LoadedModel
-from mlmon_dagster.adapters.prediction_log.rows import encode_block, encode_rows
+from mlmon_dagster.adapters.prediction_log.rows import SKEWED_SECONDS, Claims, Row, encode_block, encode_rows
 from mlmon_dagster.drift.scorer import Calibration, RecordScorer
 from mlmon_dagster.errors import DataError
+from mlmon_dagster.serving.claims import claims_of
 from mlmon_dagster.serving.decoding import EXACT
 from mlmon_dagster.serving.messages import Answer, Reply, Request
 from mlmon_dagster.serving.metrics import ServerMetrics
@@ -125,7 +126,7 @@ class Predictor:
                 if error is not None:
                     raise _refusal(error)
                 within_deadline(request)
-                self._conclude(reply, self._scored(id_, values, prediction), render)
+                self._conclude(request, reply, self._scored(id_, values, prediction), render)
             except ProblemError as problem:
                 reply(problem.answer)
             except Exception:  # a request ends here
@@ -160,14 +161,20 @@ class Predictor:
                 batch.predictions,
                 np.stack([batch.means, batch.largest], axis=1),
                 matrix,
+                self._claims(request, batch.moment),
             )
             return batch, await self._kept(block, id_)
         rows = zip(
             matrix.tolist(), batch.predictions.tolist(), batch.means.tolist(), batch.largest.tolist(), strict=True
         )
+        said = self._claims(request, batch.moment)
+        more = () if said is None else (said,)
         logged = await self._kept(
             encode_rows(
-                [(f"{id_}-{n}", batch.moment, values, y, mean, top) for n, (values, y, mean, top) in enumerate(rows)]
+                [
+                    (f"{id_}-{n}", batch.moment, values, y, mean, top, *more)
+                    for n, (values, y, mean, top) in enumerate(rows)
+                ]
             ),
             id_,
         )
@@ -187,7 +194,8 @@ class Predictor:
             self._scored(f"{id_}-{n}", values, prediction)
             for n, (values, prediction) in enumerate(zip(records, predictions, strict=True))
         ]
-        return found, await self._kept(encode_rows([_row(one) for one in found]), id_)
+        claims = self._claims(request, found[0].moment)
+        return found, await self._kept(encode_rows([_row(one, claims) for one in found]), id_)
 
     def answer(self, scored: Scored, received: Any) -> Prediction:
         """What `/predict` says of a record."""
@@ -283,7 +291,14 @@ class Predictor:
         self.stream.observe_all(means)
         self.metrics.predictions_of(means, self.bands)
 
-    def _conclude(self, reply: Reply, scored: Scored, render: Render) -> None:
+    def _claims(self, request: Request, moment: int) -> Claims | None:
+        claims = claims_of(request.headers, moment)
+        if claims is not None and claims[1] is not None and abs(claims[1]) > SKEWED_SECONDS:
+            self.metrics.skewed += 1
+        return claims
+
+    def _conclude(self, request: Request, reply: Reply, scored: Scored, render: Render) -> None:
+        claims = self._claims(request, scored.moment)
         body = render(scored)
         if not self._sampled(scored.id):
             reply(Answer(body, headers=((b"x-request-id", scored.id.encode()),)))
@@ -297,7 +312,7 @@ class Predictor:
                 reply(Answer(body if group.logged else unlogged(body), headers=headers))
 
         try:
-            self.log.put(encode_rows([_row(scored)]), asyncio.get_running_loop(), settled)
+            self.log.put(encode_rows([_row(scored, claims)]), asyncio.get_running_loop(), settled)
         except LogRefusedError as error:
             raise ProblemError(503, error.reason) from error
 
@@ -352,8 +367,10 @@ def _plain_scales(scorer: RecordScorer) -> "list[tuple[float, float]] | None":
     return None
 
 
-def _row(scored: Scored) -> tuple[str, int, Sequence[Any], Any, float, float]:
-    return scored.id, scored.moment, scored.values, scored.prediction, scored.mean, scored.largest
+def _row(scored: Scored, claims: Claims | None) -> Row:
+    if claims is None:
+        return scored.id, scored.moment, scored.values, scored.prediction, scored.mean, scored.largest
+    return scored.id, scored.moment, scored.values, scored.prediction, scored.mean, scored.largest, claims
 
 
 def batch_of(found: Sequence[Scored]) -> ScoredBatch:

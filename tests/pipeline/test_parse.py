@@ -71,6 +71,12 @@ MISTAKES = {
     "two_origins": ("train: ", "uri: models:/a/1, train: ", "VALUE", "{model: house", "exactly one of"),
     "no_time": ("time: date, ", "", "VALUE", "{source", "must name its `time` column"),
     "missing_field": ("metric: latency_ms.p99, limit: 100", "limit: 100", "MISSING", "slow", "'metric' is missing"),
+    "remote_nowhere": ("{batch: {each: window}}", "{realtime: {durability: remote}}", "VALUE", "{durability",
+                       "`log` must say where"),
+    "bands": ("{batch: {each: window}}", "{realtime: {moderate: 3}}", "VALUE", "{moderate", "(3) is above `high` (2)"),
+    "durability": ("{batch: {each: window}}", "{realtime: {durability: remot}}", "VALUE", "remot",
+                   "did you mean remote?"),
+    "no_sample": ("{batch: {each: window}}", "{realtime: {sample: 0}}", "RANGE", "0}}\n  model_mon", "greater than 0"),
     "missing_key": ("owner: team:pricing\n", "", "MISSING", "pipeline", "'owner' is missing in the pipeline"),
 }  # fmt: skip
 

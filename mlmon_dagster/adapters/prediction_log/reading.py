@@ -107,18 +107,40 @@ def read_segments(directory: Path, start: datetime | None = None, end: datetime 
 def read_predictions(
     directory: Path, shipped: Destination | None, model: str, start: datetime | None, end: datetime | None
 ) -> "pa.Table | None":
-    """The model's predictions of `[start, end)` by time, each request id once: what monitoring windows and labels read.
+    """The predictions that callers of the model got in `[start, end)`, by time, each request id once.
 
+    It is what monitoring windows and labels read. What shadows answered and what probes asked is left out.
     Segments that are here are read before those that were shipped: one that is shipped meanwhile is read twice, and
     counted once. `None` when nothing was ever logged in that time.
     """
+    found = read_origin(directory, shipped, model, None, start, end)
+    return united(found, start, end)
+
+
+def read_origin(
+    directory: Path,
+    shipped: Destination | None,
+    model: str,
+    origin: str | None,
+    start: datetime | None,
+    end: datetime | None,
+) -> "list[pa.Table]":
+    """Tables that may hold rows of `[start, end)` whose requests were made by `origin`, `None` meaning callers."""
     import pyarrow.compute as pc
 
     tables = read_segments(directory, start, end)
     tables = [table.filter(pc.equal(table["model"], model)) for table in tables]
     if shipped is not None:
         tables = _read_shipped(shipped, model, start, end) + tables
-    return united(tables, start, end)
+    return [_made_by(origin, table) for table in tables]
+
+
+def _made_by(origin: str | None, table: "pa.Table") -> "pa.Table":
+    import pyarrow.compute as pc
+
+    if "origin" not in table.column_names:  # shipped before requests said who made them
+        return table if origin is None else table.slice(0, 0)
+    return table.filter(pc.is_null(table["origin"]) if origin is None else pc.equal(table["origin"], origin))
 
 
 def _read_shipped(shipped: Destination, model: str, start: datetime | None, end: datetime | None) -> "list[pa.Table]":

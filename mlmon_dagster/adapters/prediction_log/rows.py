@@ -17,12 +17,22 @@ if TYPE_CHECKING:
 HEADER, ROWS, BLOCK = b"H", b"R", b"B"
 """The first byte of a payload says which it is."""
 
-FORMAT = 1
+FORMAT = 2
+"""The format that is written; rows of format 1 make no claims, and are read as well."""
+
+SKEWED_SECONDS = 300.0
+"""A client's clock that is off by more is said to be skewed."""
+
 BEFORE_FEATURES = 3
 """Numbers of a block's row that come before its features: prediction, mean |z|, largest |z|."""
 
-Row = tuple[str, int, Sequence[Any], Any, float, float]
-"""Request id, nanoseconds since 1970 (the server's clock), features, prediction, mean |z|, largest |z|."""
+Claims = tuple[str | None, float | None]
+"""Who made the request where it was no caller (`shadow`, `probe`), seconds that the client's clock is behind ours."""
+
+Row = tuple[str, int, Sequence[Any], Any, float, float] | tuple[str, int, Sequence[Any], Any, float, float, Claims]
+"""Request id, nanoseconds since 1970 (the server's clock), features, prediction, mean |z|, largest |z|, claims."""
+
+_NOTHING: Claims = (None, None)
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -54,8 +64,8 @@ class SegmentHeader:
         try:
             told: dict[str, Any] = json.loads(payload[1:])
             version = told.pop("format")
-            if payload[:1] != HEADER or version != FORMAT:
-                raise DataError(f"the segment has format {version}, this program reads format {FORMAT}")
+            if payload[:1] != HEADER or version not in (1, FORMAT):
+                raise DataError(f"the segment has format {version}, this program reads formats 1 and {FORMAT}")
             inputs = tuple((str(name), str(kind)) for name, kind in told.pop("inputs"))
             return cls(**told, inputs=inputs)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -68,14 +78,20 @@ def encode_rows(rows: Sequence[Row]) -> bytes:
 
 
 def encode_block(
-    request: str, moment: int, whole: bool, predictions: "np.ndarray", scores: "np.ndarray", features: "np.ndarray"
+    request: str,
+    moment: int,
+    whole: bool,
+    predictions: "np.ndarray",
+    scores: "np.ndarray",
+    features: "np.ndarray",
+    claims: Claims | None = None,
 ) -> bytes:
     """Rows of numbers as a payload; row n has the id `<request>-<n>`.
 
     `predictions` has shape (n,) and holds integers where `whole`, `scores` (n, 2) mean and largest |z|, `features`
     (n, inputs); all float64, NaN where a feature is missing.
     """
-    head = _encode((request, moment, len(predictions), whole))
+    head = _encode((request, moment, len(predictions), whole, claims))
     block = np.concatenate([predictions[:, None], scores, features], axis=1, dtype=np.float64)
     return b"".join([BLOCK, struct.pack("<I", len(head)), head, block.tobytes()])
 
@@ -83,8 +99,9 @@ def encode_block(
 def table_of(header: SegmentHeader, payloads: Iterable[bytes]) -> "pa.Table":
     """The rows of a segment in the order they were written.
 
-    Columns: `request_id`, `predicted_at` (UTC), `features` (a struct), `prediction`, `drift_score`, `drift_max`, and
-    the header's facts.
+    Columns: `request_id`, `predicted_at` (UTC, the server's clock), `features` (a struct), `prediction`, `drift_score`,
+    `drift_max`, `origin` (null for a caller, else `shadow` or `probe`), `skew_seconds` (null where the client told no
+    time), `skewed`, and the header's facts.
     """
     import pyarrow as pa
 
@@ -104,18 +121,20 @@ def table_of(header: SegmentHeader, payloads: Iterable[bytes]) -> "pa.Table":
 def _single(header: SegmentHeader, rows: Sequence[Row]) -> "pa.Table":
     import pyarrow as pa
 
-    ids, moments, features, predictions, scores, largest = zip(*rows, strict=True) if rows else ((),) * 6
+    plain = [row[:6] for row in rows]
+    ids, moments, features, predictions, scores, largest = zip(*plain, strict=True) if rows else ((),) * 6
+    claims = [row[6] if len(row) > 6 else _NOTHING for row in rows]
     columns = zip(*features, strict=True) if rows else ((),) * len(header.inputs)
     arrays = [_feature(column, kind) for column, (_, kind) in zip(columns, header.inputs, strict=True)]
     prediction = pa.array(predictions) if rows else pa.array([], pa.float64())
-    return _assembled(header, pa.array(ids, pa.string()), moments, arrays, prediction, scores, largest)
+    return _assembled(header, pa.array(ids, pa.string()), moments, arrays, prediction, scores, largest, claims)
 
 
 def _block(header: SegmentHeader, payload: bytes) -> "pa.Table":
     import pyarrow as pa
 
     length = struct.unpack_from("<I", payload, 1)[0]
-    request, moment, rows, whole = msgspec.json.decode(payload[5 : 5 + length])
+    request, moment, rows, whole, *claims = msgspec.json.decode(payload[5 : 5 + length])
     block = np.frombuffer(payload, np.float64, offset=5 + length).reshape(rows, -1)
     arrays = [
         pa.array(block[:, BEFORE_FEATURES + place], from_pandas=True).cast(_type(kind))
@@ -123,7 +142,8 @@ def _block(header: SegmentHeader, payload: bytes) -> "pa.Table":
     ]
     ids = pa.array([f"{request}-{number}" for number in range(rows)], pa.string())
     predictions = pa.array(block[:, 0].astype(np.int64) if whole else block[:, 0])
-    return _assembled(header, ids, np.full(rows, moment), arrays, predictions, block[:, 1], block[:, 2])
+    said = [(claims and claims[0]) or _NOTHING] * rows
+    return _assembled(header, ids, np.full(rows, moment), arrays, predictions, block[:, 1], block[:, 2], said)
 
 
 def _assembled(
@@ -134,6 +154,7 @@ def _assembled(
     predictions: "pa.Array",
     scores: Any,
     largest: Any,
+    claims: Sequence[Claims],
 ) -> "pa.Table":
     import pyarrow as pa
 
@@ -146,6 +167,9 @@ def _assembled(
         "prediction": predictions,
         "drift_score": pa.array(scores, pa.float64()),
         "drift_max": pa.array(largest, pa.float64()),
+        "origin": pa.array([origin for origin, _ in claims], pa.string()),
+        "skew_seconds": pa.array([skew for _, skew in claims], pa.float64()),
+        "skewed": pa.array([skew is not None and abs(skew) > SKEWED_SECONDS for _, skew in claims], pa.bool_()),
     }
     for name, (value, kind) in _shared(header).items():
         columns[name] = pa.repeat(pa.scalar(value, kind), len(ids))

@@ -114,6 +114,15 @@ class ServerProcess:
         except (FileNotFoundError, ValueError, KeyError):
             return None
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the server was started with; empty for what was never started."""
+        try:
+            found: dict[str, Any] = json.loads((self.home / "options.json").read_text())
+            return found
+        except (FileNotFoundError, ValueError):
+            return {}
+
     def start(self, told: dict[str, Any], modules: list[Path]) -> str:
         """Starts the server and waits until it is ready; its address. `FailedError` with the end of its log."""
         (self.home / "options.json").write_text(json.dumps(told))

@@ -4,17 +4,19 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from mlmon_dagster.adapters.origin import PROBE
 from mlmon_dagster.adapters.targets._control import ask
 from mlmon_dagster.adapters.targets._process import ServerProcess, locked, running, spawn
 from mlmon_dagster.adapters.targets._routes import Route, Routes, read_routes, read_tripped, write_routes
 from mlmon_dagster.errors import FailedError, UnavailableError
+from mlmon_dagster.pipeline.serving import RealtimeInferencing
 from mlmon_dagster.ports import ModelVersion, Placement, Serving, Shift, Traffic
 from mlmon_dagster.settings import Settings
 
@@ -133,9 +135,7 @@ class Local:
             ]
         homes = {one.deployment: one.home for one in routes.routes}
         return tuple(
-            one if running(folder / homes[one.deployment]) else replace(one, status="stopped")
-            for one in told
-            if one.deployment in homes
+            _as_it_is(one, ServerProcess(folder / homes[one.deployment])) for one in told if one.deployment in homes
         )
 
     def _started(self, folder: Path, placement: Placement) -> Routes:
@@ -187,7 +187,10 @@ class Local:
         body = (process.home / "model" / "serving_input_example.json").read_bytes()
         try:
             answer = _client().post(
-                f"{address}/invocations", content=body, headers={"content-type": "application/json"}, timeout=30
+                f"{address}/invocations",
+                content=body,
+                headers={"content-type": "application/json", **PROBE},
+                timeout=30,
             )
         except httpx.HTTPError as error:
             raise FailedError(f"the input example got no answer: {error}") from error
@@ -207,8 +210,15 @@ def _route(folder: Path, routes: Routes, placement: Placement) -> Route:
     return replace(new, home=standing_by.home) if standing_by else new
 
 
+def _as_it_is(seen: Traffic, process: ServerProcess) -> Traffic:
+    """With what only its process knows: whether it runs, and what it was started with."""
+    serving = process.told.get("serving")
+    found = replace(seen, serving=RealtimeInferencing(**serving) if serving else None)
+    return found if process.running else replace(found, status="stopped")
+
+
 def _told(placement: Placement, folder: Path) -> dict[str, Any]:
-    version = placement.version
+    version, declared = placement.version, placement.serving
     served = {
         "model": version.name,
         "version": version.number,
@@ -217,7 +227,18 @@ def _told(placement: Placement, folder: Path) -> dict[str, Any]:
         "environment": placement.environment,
         "deployment": placement.deployment,
     }
-    return {"served": served, "log_directory": str(folder / "predictions")}
+    return {
+        "served": served,
+        "log_directory": str(folder / "predictions"),
+        "log": {
+            "durability": declared.durability,
+            "when_full": declared.when_full,
+            "sample": declared.sample,
+            **({} if declared.log is None else {"ship_to": declared.log}),
+        },
+        "bands": {"moderate": declared.moderate, "high": declared.high},
+        "serving": asdict(declared),
+    }
 
 
 def _module_folders(settings: Settings, pipeline: str) -> list[Path]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
 from mlmon_dagster.adapters.targets._process import ServerProcess
 from mlmon_dagster.adapters.targets.local import Local
 from mlmon_dagster.errors import DataError, FailedError
+from mlmon_dagster.pipeline.serving import RealtimeInferencing
 from mlmon_dagster.ports import Guard, Placement, Shift
 
 RECORD = {"sqft": 2000.5, "grade": 7}
@@ -62,6 +64,16 @@ def _wait(true):
 def _live(settings, target, placement):
     target.start(placement, settings)
     return target.switch(placement, settings)
+
+
+def test_what_the_pipeline_declares_reaches_the_server_and_is_shown(world, place):
+    settings, target = world[0], Local()
+    declared = RealtimeInferencing(durability="process", when_full="fail_open", sample=0.5, moderate=0.5, high=4.0)
+    live = _live(settings, target, replace(place("d1"), serving=declared))
+    seen = httpx.get(f"{live.address}/health").json()
+    assert (seen["durability"], seen["bands"]) == ("process", {"moderate": 0.5, "high": 4.0})
+    assert (seen["log"]["when_full"], seen["log"]["sample"]) == ("fail_open", 0.5)
+    assert [one.serving for one in target.traffic(place("d1").pipeline, "prod", settings)] == [declared]
 
 
 def test_a_killed_server_comes_back_by_itself_and_no_caller_notices(world, place):
