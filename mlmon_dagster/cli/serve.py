@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--durability",
-    type=click.Choice(["process", "local", "shared"]),
+    type=click.Choice(["process", "local", "shared", "remote"]),
     default="local",
     show_default=True,
-    help="What an answered prediction survives: the process, a loss of power, or this machine (DIR is shared).",
+    help="What an answered prediction survives: the process, a loss of power, or this machine (the log lies on a "
+    "shared file system, or is kept at --ship-to at once).",
 )
 @click.option(
     "--when-full",

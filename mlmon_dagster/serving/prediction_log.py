@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from mlmon_dagster.adapters.prediction_log.destinations import destination_of
 from mlmon_dagster.adapters.prediction_log.disk import Disk, OsDisk, make_directory
 from mlmon_dagster.adapters.prediction_log.reading import QUARANTINE
 from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader
@@ -20,14 +21,19 @@ from mlmon_dagster.adapters.prediction_log.segments import (
     began,
     segment_files,
 )
+from mlmon_dagster.errors import InputError
 
-Durability = Literal["process", "local", "shared"]
+if TYPE_CHECKING:
+    from mlmon_dagster.adapters.prediction_log.remote import RemoteWriter
+
+Durability = Literal["process", "local", "shared", "remote"]
 
 DURABILITY = {
     "process": "a prediction is with the operating system before it is answered, on the disk within 0.2 seconds: "
     "it survives the end of the process, not a loss of power",
     "local": "a prediction is on this machine's disk (fdatasync) before it is answered: it survives a loss of power",
     "shared": "a prediction is on the shared file system (fdatasync) before it is answered: it survives the machine",
+    "remote": "a prediction is kept where the log is shipped to before it is answered: it survives the machine",
 }
 """What an answered prediction survives."""
 
@@ -35,6 +41,15 @@ FLOOR_BYTES = 1 << 30
 FLOOR_SHARE = 0.1
 INLINE_SECONDS = 0.0005
 """A commit that usually takes less is made on the event loop."""
+INLINE = ("process", "local")
+"""Classes whose commits may be made there: those of other machines may hang."""
+
+AFAR_SECONDS = 1.0
+"""How often a destination that failed is tried."""
+
+REMOTE_ATTEMPTS = 2
+"""How often a group is offered to the destination before its requests are refused: their clients wait."""
+
 IDLE_SECONDS = 0.5
 """How often an idle log looks at its segment's age and at the free space."""
 SYNC_SECONDS = 0.2
@@ -141,13 +156,7 @@ class PredictionLog:
         """Why nothing can be logged now, or `None`."""
         self._disk = disk or OsDisk()
         self._clock = clock
-        self._writer = SegmentWriter(
-            options.directory,
-            header.encoded(),
-            disk=self._disk,
-            segment_bytes=options.segment_bytes,
-            segment_seconds=options.segment_seconds,
-        )
+        self._writer = _writer(options, header, self._disk)
         self._ready = threading.Condition()
         self._writing = threading.Lock()
         """Held while the writer is used."""
@@ -157,6 +166,7 @@ class PredictionLog:
         self._defers = options.durability == "process"
         self._usual_seconds = 0.0 if self._defers else 1.0
         """What a commit takes, as a moving average; the first ones are left to the thread."""
+        self._looked = 0.0
         self._look()
         self._thread = threading.Thread(target=self._run, daemon=True, name="prediction-log")
         self._thread.start()
@@ -218,7 +228,7 @@ class PredictionLog:
     def put(self, payload: bytes, loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
         """The same for an event loop: `settled` is called there. `LogRefusedError` at once when too many wait."""
         with self._ready:
-            inline = not self._busy and self._usual_seconds < INLINE_SECONDS and self.options.durability != "shared"
+            inline = not self._busy and self._usual_seconds < INLINE_SECONDS and self.options.durability in INLINE
             group = self._join(payload, notify=not inline)
             if inline and group.loop is None:
                 loop.call_soon(self._commit_here)
@@ -331,6 +341,9 @@ class PredictionLog:
 
     def _look(self) -> None:
         """Whether the disk can take predictions (again)."""
+        if self.options.durability == "remote":
+            self._look_afar()
+            return
         self._looked = time.monotonic()
         try:
             free, size = self._disk.space(self.options.directory)
@@ -344,12 +357,41 @@ class PredictionLog:
         except OSError as error:
             self._failed(error)
 
+    def _look_afar(self) -> None:
+        """Whether a destination that failed takes predictions again; asked once a second, because asking may last."""
+        if self.failing is None or time.monotonic() - self._looked < AFAR_SECONDS:
+            return
+        try:
+            self._writer.commit([], self._clock())
+            self.failing = None
+        except OSError as error:
+            self._failed(error)
+        self._looked = time.monotonic()
+
     def _failed(self, error: OSError) -> None:
         reason = error.strerror or str(error)
         if self.failing is None:
             logging.getLogger("mlmon.serving").error("the prediction log fails: %s", reason)
         self.failing = reason
         self.counts.failures += 1
+
+
+def _writer(options: LogOptions, header: SegmentHeader, disk: Disk) -> "SegmentWriter | RemoteWriter":
+    """What keeps the payloads; `InputError` for the class `remote` without anywhere to keep them."""
+    if options.durability != "remote":
+        return SegmentWriter(
+            options.directory,
+            header.encoded(),
+            disk=disk,
+            segment_bytes=options.segment_bytes,
+            segment_seconds=options.segment_seconds,
+        )
+    from mlmon_dagster.adapters.prediction_log.remote import RemoteWriter
+
+    if options.destination is None:
+        hint = "--ship-to s3://bucket/prefix, or a folder of another machine"
+        raise InputError("the class `remote` keeps predictions where they are shipped to, which is nowhere", hint=hint)
+    return RemoteWriter(destination_of(options.destination, attempts=REMOTE_ATTEMPTS), header.model, header.encoded())
 
 
 def _settle(loop: asyncio.AbstractEventLoop, group: Group) -> None:

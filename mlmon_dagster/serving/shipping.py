@@ -15,7 +15,7 @@ async def ship_regularly(log: PredictionLog, destination: str, seconds: float = 
     """Ships finished segments until it is cancelled; whatever fails is counted, logged and tried again."""
     while True:
         await asyncio.sleep(seconds)
-        if len(log.unshipped()) > 1:
+        if log.options.durability == "remote" or len(log.unshipped()) > 1:
             try:
                 await ship_once(log, destination)
             except OSError as error:

@@ -7,14 +7,16 @@ import dataclasses
 import json
 import os
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 from mlmon_dagster.errors import MlmonError
 
 
 def main(arguments: list[str]) -> int:
-    """One line of JSON for every segment; a failure is one sentence on standard error and an exit code."""
+    """One line of JSON for every file that was made; a failure is one sentence on standard error and an exit code."""
     from mlmon_dagster.adapters.prediction_log.destinations import destination_of
+    from mlmon_dagster.adapters.prediction_log.remote import gather
     from mlmon_dagster.adapters.prediction_log.shipping import alone, ship
 
     if len(arguments) != 2:
@@ -25,8 +27,11 @@ def main(arguments: list[str]) -> int:
     try:
         with alone(directory) as nobody_else:
             if nobody_else:
-                for shipped in ship(directory, destination_of(arguments[1])):
+                destination = destination_of(arguments[1])
+                for shipped in ship(directory, destination):
                     print(json.dumps(dataclasses.asdict(shipped)), flush=True)
+                for gathered in gather(destination, datetime.now(timezone.utc)):
+                    print(json.dumps(dataclasses.asdict(gathered)), flush=True)
     except MlmonError as error:
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_code

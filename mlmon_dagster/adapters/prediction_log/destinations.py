@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlmon_dagster.adapters.prediction_log.disk import make_directory, sync_directory
-from mlmon_dagster.errors import DataError, InputError, UnavailableError
+from mlmon_dagster.errors import DataError, InputError, MissingError, UnavailableError
 
 DIGEST = "mlmon-sha256"
 """The object's metadata that says what it was made of."""
 
 ATTEMPTS = 5
+KEPT = (".parquet", ".wal")
+"""What a folder holds: shipped segments, and those of servers that keep every group there at once."""
+
 UPLOAD_SECONDS = 60.0
 """Longer than any upload may take: no time-out of the client's own covers a peer that closes at the wrong moment."""
 
@@ -35,7 +38,13 @@ class Destination(Protocol):
         """Keys that begin with `prefix`, in order."""
         ...
 
-    def get(self, key: str) -> bytes: ...
+    def get(self, key: str) -> bytes:
+        """Raises `MissingError`."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Nothing happens when it is not there."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,11 +74,18 @@ class Folder:
 
     def keys(self, prefix: str) -> Iterator[str]:
         folder = (self.path / prefix).parent if not prefix.endswith("/") else self.path / prefix
-        found = (path.relative_to(self.path).as_posix() for path in folder.rglob("*.parquet"))
+        files = (path for path in folder.rglob("*") if path.suffix in KEPT and not path.name.startswith("."))
+        found = (path.relative_to(self.path).as_posix() for path in files)
         return iter(sorted(key for key in found if key.startswith(prefix)))
 
     def get(self, key: str) -> bytes:
-        return (self.path / key).read_bytes()
+        try:
+            return (self.path / key).read_bytes()
+        except FileNotFoundError:
+            raise MissingError(f"{self.path / key} is not there") from None
+
+    def remove(self, key: str) -> None:
+        (self.path / key).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -79,9 +95,10 @@ class Bucket:
     name: str
     prefix: str
     client: Any
+    attempts: int = ATTEMPTS
 
     @classmethod
-    def of(cls, url: str, **client: Any) -> "Bucket":
+    def of(cls, url: str, *, attempts: int = ATTEMPTS, **client: Any) -> "Bucket":
         """From `s3://bucket/prefix`; `client` are arguments of boto3's client."""
         import boto3
         from botocore.config import Config
@@ -90,11 +107,11 @@ class Bucket:
         config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
         made = boto3.client("s3", config=config, **client)
         made.meta.events.register("before-send.s3", _without_expect)
-        return cls(name, f"{prefix.rstrip('/')}/" if prefix.strip("/") else "", made)
+        return cls(name, f"{prefix.rstrip('/')}/" if prefix.strip("/") else "", made, attempts)
 
     def put_new(self, key: str, content: bytes, digest: str) -> bool:
         last: Exception | None = None
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.attempts):
             try:
                 with within(UPLOAD_SECONDS):
                     return self._put(key, content, digest)
@@ -132,14 +149,20 @@ class Bucket:
                 yield str(found["Key"]).removeprefix(self.prefix)
 
     def get(self, key: str) -> bytes:
-        content: bytes = self.client.get_object(Bucket=self.name, Key=self.prefix + key)["Body"].read()
+        try:
+            content: bytes = self.client.get_object(Bucket=self.name, Key=self.prefix + key)["Body"].read()
+        except self.client.exceptions.NoSuchKey:
+            raise MissingError(f"s3://{self.name}/{self.prefix}{key} is not there") from None
         return content
 
+    def remove(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.name, Key=self.prefix + key)
 
-def destination_of(url: str) -> Destination:
-    """The destination behind `s3://bucket/prefix` or a folder's path."""
+
+def destination_of(url: str, *, attempts: int = ATTEMPTS) -> Destination:
+    """The destination behind `s3://bucket/prefix` or a folder's path; how often a put is tried."""
     if url.startswith("s3://"):
-        return Bucket.of(url)
+        return Bucket.of(url, attempts=attempts)
     if "://" in url:
         raise InputError(f"predictions are shipped to a folder or to s3://bucket/prefix, got {url}")
     return Folder(Path(url))

@@ -9,16 +9,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlmon_dagster.adapters.prediction_log.destinations import Destination
+from mlmon_dagster.adapters.prediction_log.destinations import KEPT, Destination
 from mlmon_dagster.adapters.prediction_log.frames import Scan, scan, seed_of
 from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, table_of
-from mlmon_dagster.adapters.prediction_log.segments import began, prefix_of, segment_files
-from mlmon_dagster.errors import DataError
+from mlmon_dagster.adapters.prediction_log.segments import SUFFIX, began, prefix_of, segment_files
+from mlmon_dagster.errors import DataError, MissingError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 QUARANTINE = "quarantine"
+LOOKS = 5
+"""How often a destination is read again whose objects are put together meanwhile."""
+
 SLACK = timedelta(hours=2)
 """How far a row's time may lie from its segment's beginning: longer than a segment lasts."""
 
@@ -40,16 +43,20 @@ class SegmentContent:
 
 def read_segment(path: Path) -> SegmentContent:
     """The segment's whole frames; whatever is torn is in `scan.damaged`. `DataError` when its header is lost."""
-    content = path.read_bytes()
-    found = scan(content, seed_of(path.name))
+    return segment_of(path.name, path.read_bytes())
+
+
+def segment_of(name: str, content: bytes) -> SegmentContent:
+    """The same of a segment's bytes, wherever they were kept."""
+    found = scan(content, seed_of(name))
     try:
         header = SegmentHeader.decoded(found.payloads[0]) if found.payloads else None
     except DataError as error:
         raise DataError(
-            f"the segment {path.name} has lost its header: {len(found.payloads)} payloads in it cannot be read",
+            f"the segment {name} has lost its header: {len(found.payloads)} payloads in it cannot be read",
             hint="the shipper puts it into the folder `quarantine` beside the log",
         ) from error
-    return SegmentContent(path.name, header, found, content)
+    return SegmentContent(name, header, found, content)
 
 
 def may_hold(name: str, start: datetime | None, end: datetime | None) -> bool:
@@ -131,7 +138,7 @@ def read_origin(
     tables = read_segments(directory, start, end)
     tables = [table.filter(pc.equal(table["model"], model)) for table in tables]
     if shipped is not None:
-        tables = _read_shipped(shipped, model, start, end) + tables
+        tables = _read_settled(shipped, model, start, end) + tables
     return [_made_by(origin, table) for table in tables]
 
 
@@ -141,6 +148,16 @@ def _made_by(origin: str | None, table: "pa.Table") -> "pa.Table":
     if "origin" not in table.column_names:  # shipped before requests said who made them
         return table if origin is None else table.slice(0, 0)
     return table.filter(pc.is_null(table["origin"]) if origin is None else pc.equal(table["origin"], origin))
+
+
+def _read_settled(shipped: Destination, model: str, start: datetime | None, end: datetime | None) -> "list[pa.Table]":
+    """What lies at the destination; read again where objects were put together meanwhile."""
+    for _ in range(LOOKS):
+        try:
+            return _read_shipped(shipped, model, start, end)
+        except MissingError:
+            continue
+    return _read_shipped(shipped, model, start, end)
 
 
 def _read_shipped(shipped: Destination, model: str, start: datetime | None, end: datetime | None) -> "list[pa.Table]":
@@ -153,12 +170,17 @@ def _read_shipped(shipped: Destination, model: str, start: datetime | None, end:
     tables = []
     for key in shipped.keys(prefix):
         name = key.rpartition("/")[2]
-        if key.endswith(".parquet") and (first is None or began(name).date() >= first):
+        if key.endswith(KEPT) and (first is None or began(name).date() >= first):
             if last is not None and began(name).date() > last:
                 break
             if may_hold(name, start, end):
-                content = io.BytesIO(shipped.get(key))
-                tables.append(pq.read_table(content, page_checksum_verification=True).replace_schema_metadata())
+                content = shipped.get(key)
+                if key.endswith(SUFFIX):
+                    rows = segment_of(name, content).rows
+                    tables += [rows] if rows is not None else []
+                    continue
+                table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+                tables.append(table.replace_schema_metadata())
     return tables
 
 

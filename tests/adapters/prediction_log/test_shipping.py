@@ -8,9 +8,10 @@ import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from buckets import SECRETS, bucket_of
 from fault_proxy import FAULTS, FaultProxy
 
-from mlmon_dagster.adapters.prediction_log import destinations, shipping
+from mlmon_dagster.adapters.prediction_log import shipping
 from mlmon_dagster.adapters.prediction_log.destinations import Bucket, Folder, destination_of, within
 from mlmon_dagster.adapters.prediction_log.reading import read_predictions, read_segments, united
 from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, encode_rows
@@ -20,7 +21,6 @@ from mlmon_dagster.errors import DataError, InputError, UnavailableError
 
 HEADER = SegmentHeader("houses", 1, "d" * 64, None, "prod", "d1", "local", (("sqft", "float"),))
 NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
-SECRETS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
 
 
 def _write(directory, *names, now=NOON, header=HEADER):
@@ -33,36 +33,6 @@ def _write(directory, *names, now=NOON, header=HEADER):
 def _ids(directory, shipped, start=None, end=None):
     found = read_predictions(directory, shipped, "houses", start, end)
     return [] if found is None else found["request_id"].to_pylist()
-
-
-@pytest.fixture(scope="module")
-def s3_port():
-    """An AWS protocol server on a free port."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    yield int(server.get_host_and_port()[1])
-    server.stop()
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def destination(request, tmp_path):
-    if request.param == "folder":
-        return Folder(tmp_path / "shipped")
-    return _bucket(request.getfixturevalue("s3_port"), request.node.name)
-
-
-def _bucket(port, name, through=None):
-    made = Bucket.of(f"s3://{_plain(name)}/predictions", endpoint_url=f"http://127.0.0.1:{port}", **SECRETS)
-    made.client.create_bucket(Bucket=made.name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    if through is None:
-        return made
-    return Bucket.of(f"s3://{made.name}/predictions", endpoint_url=through, **SECRETS)
-
-
-def _plain(name):
-    return "".join(letter if letter.isalnum() else "-" for letter in name.lower())[:60].strip("-")
 
 
 def test_finished_segments_are_shipped_and_removed_and_the_open_one_stays(tmp_path, destination):
@@ -153,10 +123,9 @@ def test_a_changed_file_is_noticed_when_it_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(("seed", "segments"), [(1, 6), pytest.param(2, 60, marks=pytest.mark.slow)])
-def test_a_faulty_network_loses_and_doubles_nothing(tmp_path, s3_port, monkeypatch, seed, segments):
-    monkeypatch.setattr(destinations, "ATTEMPTS", 3)
+def test_a_faulty_network_loses_and_doubles_nothing(tmp_path, s3_port, seed, segments):
     proxy = FaultProxy(s3_port, seed)
-    bucket = _bucket(s3_port, f"faults-{seed}", proxy.url)
+    bucket = bucket_of(s3_port, f"faults-{seed}", proxy.url)
     for number in range(segments):
         _write(tmp_path, *(f"{number}-{row}" for row in range(50))).close()
     for _ in range(200):
@@ -174,12 +143,13 @@ def test_a_faulty_network_loses_and_doubles_nothing(tmp_path, s3_port, monkeypat
         assert set(proxy.seen) == set(FAULTS)
 
 
-def test_what_cannot_be_reached_is_said_and_the_segments_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(destinations, "ATTEMPTS", 2)
+def test_what_cannot_be_reached_is_said_and_the_segments_stay(tmp_path):
     _write(tmp_path, "a").close()
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        bucket = Bucket.of("s3://b/p", endpoint_url=f"http://127.0.0.1:{nobody.getsockname()[1]}", **SECRETS)
+        bucket = Bucket.of(
+            "s3://b/p", attempts=2, endpoint_url=f"http://127.0.0.1:{nobody.getsockname()[1]}", **SECRETS
+        )
         with pytest.raises(UnavailableError, match="s3://b cannot be written"):
             list(ship(tmp_path, bucket))
     assert united(read_segments(tmp_path), None, None).num_rows == 1
@@ -197,7 +167,7 @@ def test_an_upload_that_spins_is_ended_by_the_clock():
 
 def test_uploads_do_not_wait_for_leave_to_continue(s3_port):
     sent = []
-    bucket = _bucket(s3_port, "expect")
+    bucket = bucket_of(s3_port, "expect")
     bucket.client.meta.events.register_last("before-send.s3", lambda request, **_: sent.append(dict(request.headers)))
     bucket.put_new("k", b"x", "d")
     assert all("Expect" not in headers for headers in sent)
