@@ -27,6 +27,8 @@ class Settings:
     """Environments that this Dagster deployment carries (`MLMON_ENVIRONMENTS`, comma separated)."""
     dagster_url: str = "http://127.0.0.1:3000"
     """Where the Dagster UI is reached, for links (`MLMON_DAGSTER_URL`)."""
+    web_url: str = ""
+    """Where browsers reach our pages, for links (`MLMON_WEB_URL`); empty for no links."""
     log_name: str = "mlmon/local"
     """The audit log's name in its checkpoints (`MLMON_LOG_NAME`)."""
     checkpoints_kept: str = ""
@@ -75,6 +77,7 @@ def read_settings(environ: Mapping[str, str] | None = None, directory: Path | No
         mlflow_url=_text(environ, "MLMON_MLFLOW_URL", f"sqlite:///{home}/mlflow.db"),
         environments=_environments(_text(environ, "MLMON_ENVIRONMENTS", ",".join(ENVIRONMENTS))),
         dagster_url=_text(environ, "MLMON_DAGSTER_URL", "http://127.0.0.1:3000").rstrip("/"),
+        web_url=environ.get("MLMON_WEB_URL", "").strip().rstrip("/"),
         log_name=_log_name(_text(environ, "MLMON_LOG_NAME", "mlmon/local")),
         checkpoints_kept=_text(environ, "MLMON_CHECKPOINTS", f"{home}/checkpoints"),
         checkpoint_key_kept=_text(environ, "MLMON_CHECKPOINT_KEY", f"{home}/checkpoint.key"),

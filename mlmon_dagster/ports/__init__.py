@@ -1,6 +1,7 @@
 """What the product needs from the outside world; adapters provide it, tests run one suite over all of them."""
 
 from mlmon_dagster.ports.channels import Channel
+from mlmon_dagster.ports.commits import CommitStatuses
 from mlmon_dagster.ports.credentials import Credentials
 from mlmon_dagster.ports.findings import Judgements, Measured, Metrics, Newest
 from mlmon_dagster.ports.ledger import CheckpointStore, Ledger, Reading, Signer, Transaction
@@ -12,6 +13,7 @@ from mlmon_dagster.ports.targets import Guard, Placement, Serving, Shift, Target
 __all__ = [
     "Channel",
     "CheckpointStore",
+    "CommitStatuses",
     "Credentials",
     "Engine",
     "Guard",

@@ -1,7 +1,7 @@
 """What watches the outside: schedules for closed windows, sensors for alerts, gates, failed runs and silence.
 
-Every body only reads and asks for runs; what changes state happens in the run. Each is batched: its cost follows what
-changed, not how many pipelines there are.
+Every body only reads and asks for runs; what changes state happens in the run. Only what GitHub says of commits is
+noted where it is heard. Each is batched: its cost follows what changed, not how many pipelines there are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ import dagster as dg
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.sensors.alerts import alert_job, alert_sensor
 from mlmon_dagster.sensors.checkpoints import checkpoint_sensor
+from mlmon_dagster.sensors.commit_statuses import commit_status_sensor
 from mlmon_dagster.sensors.deployments import deployment_sensor
 from mlmon_dagster.sensors.gates import promotion_gate_sensor
 from mlmon_dagster.sensors.heartbeat import heartbeat_sensor
@@ -49,6 +50,7 @@ def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suff
             requested_run_sensor(pipelines, settings, suffix),
             reconciliation_sensor(pipelines, raise_alerts, settings, suffix),
             checkpoint_sensor(suffix),
+            commit_status_sensor(pipelines, settings, suffix),
         ],
         schedules=window_schedules(pipelines, settings, suffix),
     )
