@@ -1,6 +1,6 @@
 """Parquet files as a stream: one column of a few hundred thousand rows at a time, whatever the size of the files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,10 @@ class ColumnStream(Protocol):
     def rows(self) -> int: ...
 
     def batches(self, name: str) -> Iterator["pyarrow.RecordBatch"]: ...
+
+    def tables(self, names: Sequence[str]) -> Iterator["pyarrow.RecordBatch"]:
+        """Several columns, row by row, as many rows at a time as take the memory of one column."""
+        ...
 
 
 def pieces_of(stream: ColumnStream, name: str) -> Iterator["Column"]:
@@ -82,6 +86,18 @@ class ParquetFiles:
             try:
                 opened = _opened(file, [name] if _is_text(schema.field(name).type) else [])
                 yield from opened.iter_batches(self.batch_rows, columns=[name], use_threads=False)
+            except OSError as error:
+                raise DataError(f"[CORRUPT] {file} cannot be read: {error}") from error
+
+    def tables(self, names: Sequence[str]) -> Iterator["pyarrow.RecordBatch"]:
+        """Several columns, row by row; nothing for none."""
+        for name in names:
+            if name not in self.names:
+                raise DataError(unknown(f"column in {self.files[0]}", name, self.names))
+        rows = max(1_000, self.batch_rows // max(1, len(names)))
+        for file in self.files if names else ():
+            try:
+                yield from _opened(file).iter_batches(rows, columns=list(names), use_threads=False)
             except OSError as error:
                 raise DataError(f"[CORRUPT] {file} cannot be read: {error}") from error
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
 
 from mlmon_dagster.adapters.parquet import ColumnStream, ParquetFiles, is_parquet, pieces_of
 from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.covariance import Covariance
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError, MissingError
 from mlmon_dagster.plugins import name_of, unknown
@@ -66,7 +68,13 @@ def streaming_engine(engine: Engine) -> StreamingEngine:
 
 
 def build_profile_by(
-    engine: Engine, rows: Rows, names: Sequence[str] | None = None, *, like: Profile | None = None, exact: bool = False
+    engine: Engine,
+    rows: Rows,
+    names: Sequence[str] | None = None,
+    *,
+    like: Profile | None = None,
+    exact: bool = False,
+    covariance: bool = False,
 ) -> Profile:
     """The same by an engine: one profile for the same rows in the same order, whichever engine reads them."""
     if like is None:
@@ -74,7 +82,7 @@ def build_profile_by(
             for name in names or ():
                 if name not in stream.names:
                     raise DataError(unknown("column", name, stream.names))
-            return _built(stream, names or stream.names, exact)
+            return _built(stream, names or stream.names, exact, covariance)
     found = engine.count(rows, like)
     for name, reference in like.columns.items():
         if name not in found.columns:
@@ -86,7 +94,12 @@ def build_profile_by(
 
 
 def build_profile(
-    place: str, names: Sequence[str] | None = None, *, like: Profile | None = None, exact: bool = False
+    place: str,
+    names: Sequence[str] | None = None,
+    *,
+    like: Profile | None = None,
+    exact: bool = False,
+    covariance: bool = False,
 ) -> Profile:
     """The profile of the rows at a place (`adapters.inputs`), or their counts on the grids of another one.
 
@@ -96,22 +109,29 @@ def build_profile(
         files = ParquetFiles.of(place)
         if like is not None:
             return count_profile(like, files)
-        return _built(files, names or files.names, exact)
+        return _built(files, names or files.names, exact, covariance)
     from mlmon_dagster.adapters.inputs import read_input
-    from mlmon_dagster.drift.frames import columns_of
 
-    columns = columns_of(read_input(place), None if like is not None else names)
-    return Profile.of(columns, exact=exact) if like is None else like.counted(columns)
+    table = read_input(place)
+    if like is not None:
+        return like.counted(table)
+    for name in names or ():
+        if name not in table.column_names:
+            raise DataError(unknown("column", name, tuple(table.column_names)))
+    return Profile.of(table.select(names) if names else table, exact=exact, covariance=covariance)
 
 
 def count_profile(profile: Profile, files: ParquetFiles) -> Profile:
     """The files' rows counted on a profile's grids, in one pass."""
+    from mlmon_dagster.adapters.engines._pieces import counted_parts
     from mlmon_dagster.drift.building import counted
 
-    return Profile({name: counted(one, files.pieces(name)) for name, one in profile.columns.items()}, files.rows)
+    columns = {name: counted(one, files.pieces(name)) for name, one in profile.columns.items()}
+    return Profile(columns, files.rows, counted_parts(profile, files.tables(profile.together)))
 
 
-def _built(files: ColumnStream, names: Sequence[str], exact: bool) -> Profile:
+def _built(files: ColumnStream, names: Sequence[str], exact: bool, covariance: bool) -> Profile:
+    from mlmon_dagster.adapters.engines._pieces import counted_parts
     from mlmon_dagster.drift.building import built
 
     if not files.rows:
@@ -119,7 +139,8 @@ def _built(files: ColumnStream, names: Sequence[str], exact: bool) -> Profile:
     columns = {
         name: built(name, partial(pieces_of, files, name), partial(_sample, files, name), exact=exact) for name in names
     }
-    return Profile(columns, files.rows)
+    made = Profile(columns, files.rows, Covariance.like(columns) if covariance else None)
+    return replace(made, covariance=counted_parts(made, files.tables(made.together)))
 
 
 def _sample(files: ColumnStream, name: str) -> Column:

@@ -35,7 +35,7 @@ def engine_of(text: str) -> "Engine":
 
 
 def counted(
-    engine: str, reference: tuple[str, str | None], current: tuple[str, str | None]
+    engine: str, reference: tuple[str, str | None], current: tuple[str, str | None], *, covariance: bool = False
 ) -> "tuple[Profile, Profile]":
     """The reference's profile and the window's counts like it; the reference may be a profile already."""
     from mlmon_dagster.adapters.profiles import build_profile_by, is_profile, read_profile
@@ -43,5 +43,8 @@ def counted(
 
     by = engine_of(engine)
     places = [Rows(place=place, query=query) for place, query in (reference, current)]
-    profile = read_profile(reference[0]) if is_profile(reference[0]) else build_profile_by(by, places[0])
+    if is_profile(reference[0]):
+        profile = read_profile(reference[0])
+    else:
+        profile = build_profile_by(by, places[0], covariance=covariance)
     return profile, read_profile(current[0]) if is_profile(current[0]) else by.count(places[1], profile)

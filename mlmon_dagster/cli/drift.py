@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mlmon_dagster.drift.column import Column
     from mlmon_dagster.drift.monitor import Drift
+    from mlmon_dagster.drift.profile import Profile
 
 EXITS = {
     "any": {"ok": 0, "drift": 1, "insufficient": 1, "no_data": 1, "error": 2},
@@ -108,22 +109,26 @@ def _compare(
     now: Mapping[str, Column]
     if engine:
         tables = []
-        profile, window = counted(engine, (reference, reference_query), (current, current_query))
+        joint = _is_joint(method)
+        places = ((reference, reference_query), (current, current_query))
+        profile, window = counted(engine, *places, covariance=joint)
         before, now, rows = profile.columns, window.columns, window.rows
     else:
         tables = [read_input(reference, reference_query), read_input(current, current_query)]
         before, now = (columns_of(table) for table in tables)
-        profile, rows = Profile.of(before, exact=True), tables[1].num_rows
+        profile = window = Profile.of(before, exact=True)
+        rows = tables[1].num_rows
     own = {"threshold": threshold, "compatible": compatible}
     monitor = _monitor(method, _chosen(columns, tuple(before)), minimum_rows, own)
-    judged = _jointly(monitor, tables) or _judged(monitor, profile, now, alone=method != "auto" or bool(compatible))
+    together = _jointly(monitor, tables) if tables else _from_profiles(monitor, profile, window)
+    judged = together or _judged(monitor, profile, now, alone=method != "auto" or bool(compatible))
     verdict = verdict_of(one.verdict for one in judged)
-    places = (_shown(reference), _shown(current))
+    shown = (_shown(reference), _shown(current))
     if as_json:
         output.document(
             {
-                "reference": {"path": places[0], "rows": profile.rows, "digest": profile.digest},
-                "window": {"path": places[1], "rows": rows, "digest": _digest(now)},
+                "reference": {"path": shown[0], "rows": profile.rows, "digest": profile.digest},
+                "window": {"path": shown[1], "rows": rows, "digest": _digest(now)},
                 "columns": [_row(one) for one in judged],
                 "drifted": list(dict.fromkeys(one.column for one in judged if one.verdict == "drift")),
                 "verdict": verdict,
@@ -132,7 +137,7 @@ def _compare(
     else:
         _show(judged, before, now, (profile.rows, rows))
     if report:
-        _write_report(report, report_by, tables, (before, now), judged, (*places, profile.rows, rows))
+        _write_report(report, report_by, tables, (before, now), judged, (*shown, profile.rows, rows))
         if not as_json:
             click.echo(f"report: {report}")
     return EXITS[fail_on][verdict]
@@ -200,13 +205,24 @@ def _jointly(monitor: Any, tables: "list[pyarrow.Table]") -> "tuple[Drift, ...]"
 
     if not is_joint(monitor):
         return ()
-    if not tables:
-        raise click.UsageError("a joint method needs the rows, which --engine does not keep")
     before, now = (arrays_of(table) for table in tables)
     names = tuple(before)
     learned = monitor.method.learn(chosen(monitor, before, names))
     kept = Learned({"rows": tables[0].num_rows, **learned.about}, learned.arrays)
     return (judge_joint(kept, chosen(monitor, now, names), monitor).drift,)
+
+
+def _from_profiles(monitor: Any, reference: "Profile", window: "Profile") -> "tuple[Drift, ...]":
+    """The same of two profiles with a covariance."""
+    from mlmon_dagster.drift.multivariate.judging import is_joint, judge_covariances
+
+    return (judge_covariances(reference, window, monitor).drift,) if is_joint(monitor) else ()
+
+
+def _is_joint(method: str) -> bool:
+    from mlmon_dagster import plugins
+
+    return method in plugins.names("joint")
 
 
 def _digest(columns: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,14 @@ from mlmon_dagster.cli._engine import engine_of, engine_option
 
 if TYPE_CHECKING:
     from mlmon_dagster.drift.column import Column
+    from mlmon_dagster.drift.covariance import Covariance
     from mlmon_dagster.drift.profile import Profile
 
 SHOWN = ("column", "method", "value", "unit", "p_value", "certainty", "effect", "effective_rows")
 """Keys of a measure that the table shows."""
+
+SHOWN_PAIRS = 10
+"""Pairs of columns that `show` lists."""
 
 out_option = click.option("--out", required=True, metavar="FILE", help="Where the profile is written.")
 
@@ -36,6 +41,7 @@ def command() -> None:
 @out_option
 @click.option("--like", metavar="PROFILE", help="Count on this profile's grids, so that both compare and add up.")
 @click.option("--exact", is_flag=True, help="Keep every distinct value.")
+@click.option("--covariance", is_flag=True, help="Keep how the columns of numbers go together.")
 @click.option("--columns", metavar="A,B", help="Only these columns.")
 @engine_option
 @click.option("--query", metavar="SQL", help="Which rows, for an engine that knows SQL; files are the table `rows`.")
@@ -45,6 +51,7 @@ def build(
     out: str,
     like: str | None,
     exact: bool,
+    covariance: bool,
     columns: str | None,
     engine: str | None,
     query: str | None,
@@ -60,13 +67,16 @@ def build(
     names = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
     if like and exact:
         raise click.UsageError("--like and --exact exclude each other: a profile keeps what the other one keeps")
+    if like and covariance:
+        raise click.UsageError("--like keeps a covariance where the other profile does: leave --covariance out")
     if query and not engine:
         raise click.UsageError("--query needs an --engine that knows SQL, such as duckdb")
     other = _read(like) if like else None
     if engine:
-        made = build_profile_by(engine_of(engine), Rows(place=rows, query=query), names, like=other, exact=exact)
+        given = Rows(place=rows, query=query)
+        made = build_profile_by(engine_of(engine), given, names, like=other, exact=exact, covariance=covariance)
     else:
-        made = build_profile(rows, names, like=other, exact=exact)
+        made = build_profile(rows, names, like=other, exact=exact, covariance=covariance)
     _write(made, out, as_json)
     return 0
 
@@ -78,12 +88,14 @@ def show(profile: str, as_json: bool) -> int:
     """Show what a PROFILE keeps of each column."""
     found = _read(profile)
     if as_json:
-        output.document(_about(found, profile) | {"columns": [_column(one) for one in found.columns.values()]})
+        columns = [_column(one) for one in found.columns.values()]
+        output.document(_about(found, profile) | {"columns": columns, "covariance": _pairs(found.covariance)})
         return 0
     heads = ("column", "kind", "rows", "missing", "mean", "std", "low", "high", "kept")
     lines = [[_shown(value) for value in _column(one).values()] for one in found.columns.values()]
     size = Path(profile).stat().st_size
     output.table(f"{found.rows:,} rows, {size:,} bytes, digest {found.digest[:12]}", heads, lines, empty="no column")
+    _show_pairs(found.covariance)
     return 0
 
 
@@ -107,14 +119,17 @@ def merge(profiles: tuple[str, ...], out: str, as_json: bool) -> int:
 def diff(reference: str, window: str, methods: tuple[str, ...], as_json: bool) -> int:
     """Measure how far WINDOW (a profile, or rows) lies from REFERENCE (a profile), by every method.
 
-    Nothing is judged: for verdicts use `mlmon drift`.
+    Where both keep a covariance, also by the joint methods that it is enough for. Nothing is judged: for verdicts use
+    `mlmon drift`.
     """
     from mlmon_dagster.adapters.profiles import build_profile, is_profile
 
     before = _read(reference)
     now = _read(window) if is_profile(window) else build_profile(window, list(before.columns), like=before)
-    found = before.compare(now.columns, _known(methods))
+    single, joint = _known(methods)
+    found = before.compare(now.columns, single)
     rows = [_measure(column, name, one) for column, measures in found.items() for name, one in measures.items()]
+    rows += _joint_measures(before, now, joint, asked=bool(methods))
     if as_json:
         output.document({"reference": _about(before, reference), "window": _about(now, window), "measures": rows})
         return 0
@@ -124,12 +139,75 @@ def diff(reference: str, window: str, methods: tuple[str, ...], as_json: bool) -
     return 0
 
 
-def _known(methods: Sequence[str]) -> list[str] | None:
+def _known(methods: Sequence[str]) -> tuple[list[str] | None, list[str]]:
+    """Methods of single columns (None for all) and joint ones that compare covariances."""
     from mlmon_dagster import plugins
 
+    able = [name for name in plugins.names("joint") if hasattr(plugins.load("joint", name), "compare")]
     for name in methods:
-        plugins.load("method", name)
-    return list(methods) or None
+        if name not in able:
+            plugins.load("method", name)
+    if not methods:
+        return None, able
+    return [name for name in methods if name not in able], [name for name in methods if name in able]
+
+
+def _joint_measures(before: "Profile", now: "Profile", names: Sequence[str], *, asked: bool) -> list[dict[str, Any]]:
+    """A row for each joint method; none where a side keeps no covariance, unless the method was asked for."""
+    from mlmon_dagster.drift.monitor import parse_monitor
+    from mlmon_dagster.drift.multivariate.judging import judge_covariances
+    from mlmon_dagster.errors import InputError
+
+    if not asked and (before.covariance is None or now.covariance is None):
+        return []
+    rows = []
+    for name in names:
+        drift = judge_covariances(before, now, parse_monitor(name, {"columns": "all", "minimum_rows": 1})).drift
+        if drift.value is None and asked:
+            raise InputError(drift.reason)
+        if drift.value is not None:
+            rows.append(
+                {
+                    "column": drift.column,
+                    "method": name,
+                    "version": 1,
+                    "value": drift.value,
+                    "unit": drift.unit,
+                    "p_value": _finite(drift.p_value),
+                    "certainty": "exact",
+                    **dict.fromkeys(("low", "high", "raw", "effect", "effective_rows")),
+                }
+            )
+    return rows
+
+
+def _pairs(covariance: "Covariance | None") -> list[dict[str, Any]] | None:
+    """Every pair of columns with its correlation and rows; None for a profile that keeps no covariance."""
+    if covariance is None:
+        return None
+    correlations, names = covariance.correlations, covariance.names
+    pairs = [
+        {
+            "columns": [names[one], names[two]],
+            "rows": int(covariance.rows[one, two]),
+            "correlation": _finite(float(correlations[one, two])),
+        }
+        for one, two in combinations(range(len(names)), 2)
+    ]
+    return sorted(pairs, key=lambda pair: -abs(pair["correlation"] or 0.0))
+
+
+def _show_pairs(covariance: "Covariance | None") -> None:
+    pairs = _pairs(covariance)
+    if pairs is None:
+        click.echo("covariance: not kept")
+        return
+    lines = [
+        (*pair["columns"], _shown(pair["correlation"]) if pair["correlation"] is not None else "none", pair["rows"])
+        for pair in pairs[:SHOWN_PAIRS]
+    ]
+    told = f"covariance of {len(covariance.names)} columns; the strongest correlations"  # type: ignore[union-attr]
+    output.table(f"\n{told}", ("column", "and", "correlation", "rows"), lines, empty="no pair")
 
 
 def _measure(column: str, name: str, measure: Any) -> dict[str, Any]:

@@ -4,18 +4,21 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mlmon_dagster.drift.bins import Bins, upper_ends
 from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.covariance import Covariance
 from mlmon_dagster.drift.grid import Grid
 from mlmon_dagster.drift.search import Array
 from mlmon_dagster.errors import DataError
 
-VERSION = 2
-"""Of the file format; another one is refused."""
+PLAIN_VERSION, VERSION = 2, 3
+"""Of the file format: of columns alone, and with more parts. Others are refused."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """A fixed moment for the archive's members, so that equal profiles have equal bytes."""
@@ -24,32 +27,65 @@ PLAIN = ("name", "kind", "missing", "infinite", "minus_infinite", "other", "squa
 """What a column is described by, beside its arrays."""
 
 
-def write_archive(columns: Mapping[str, Column], rows: int) -> bytes:
-    """Members are stored and not compressed: compressors differ from machine to machine, bytes may not."""
-    about = {"version": VERSION, "rows": rows, "columns": [_described(one) for one in columns.values()]}
+@dataclass(frozen=True)
+class Kept:
+    """What a profile's file holds."""
+
+    columns: Mapping[str, Column]
+    rows: int
+    covariance: Covariance | None = None
+
+
+def write_archive(kept: Kept) -> bytes:
+    """Members are stored and not compressed: compressors differ from machine to machine, bytes may not.
+
+    A profile of columns alone has the bytes that it had before there were other parts.
+    """
+    columns, parts = kept.columns, _parts(kept)
+    version = VERSION if parts else PLAIN_VERSION
+    about: dict[str, Any] = {"version": version, "rows": kept.rows}
+    about["columns"] = [_described(one) for one in columns.values()]
+    about |= {name: described for name, (described, _) in parts.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         _member(archive, "profile.json", json.dumps(about, sort_keys=True, ensure_ascii=True).encode())
+        for part, (_, arrays) in parts.items():
+            for name, array in arrays.items():
+                _member(archive, f"{part}.{name}.npy", _npy(_small(array)))
         for place, column in enumerate(columns.values()):
             for name, array in _arrays(column).items():
                 _member(archive, f"{place}.{name}.npy", _npy(array))
     return buffer.getvalue()
 
 
-def read_archive(content: bytes) -> tuple[dict[str, Column], int]:
-    """Columns and rows; `DataError` for a file that is cut, changed or of another version."""
+def read_archive(content: bytes) -> Kept:
+    """What is kept; a part that is not there is None. `DataError` for a file cut, changed or of another version."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             about = json.loads(archive.read("profile.json"))
-            if about["version"] != VERSION:
+            if about["version"] not in (PLAIN_VERSION, VERSION):
                 raise DataError(
-                    f"the profile has version {about['version']}, this program reads version {VERSION}",
+                    f"the profile has version {about['version']}, this program reads version {PLAIN_VERSION} and "
+                    f"{VERSION}",
                     hint="register the model again, or build the profile again: mlmon profile build",
                 )
             columns = [_column(archive, place, one) for place, one in enumerate(about["columns"])]
-            return {column.name: column for column in columns}, int(about["rows"])
+            covariance = None
+            if "covariance" in about:
+                covariance = Covariance.unpacked(about["covariance"], partial(_array, archive, "covariance"))
+            return Kept({column.name: column for column in columns}, int(about["rows"]), covariance)
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
         raise DataError(f"this is not a reference profile: {error}", hint="register the model again") from error
+
+
+def _parts(kept: Kept) -> dict[str, tuple[dict[str, Any], dict[str, Array]]]:
+    """Name of each part beside the columns -> its document and arrays."""
+    return {} if kept.covariance is None else {"covariance": kept.covariance.packed()}
+
+
+def _array(archive: zipfile.ZipFile, place: str, name: str) -> Array:
+    found: Array = np.load(io.BytesIO(archive.read(f"{place}.{name}.npy")), allow_pickle=False)
+    return found
 
 
 def _described(column: Column) -> dict[str, Any]:
@@ -92,10 +128,7 @@ def _arrays(column: Column) -> dict[str, Array]:
 
 
 def _column(archive: zipfile.ZipFile, place: int, about: dict[str, Any]) -> Column:
-    def array(name: str) -> Array:
-        found: Array = np.load(io.BytesIO(archive.read(f"{place}.{name}.npy")), allow_pickle=False)
-        return found
-
+    array = partial(_array, archive, str(place))
     plain = {name: about[name] for name in PLAIN}
     counts = array("counts").astype(np.int64)
     if "bins" in about:

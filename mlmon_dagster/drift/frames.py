@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.native import is_missing
+from mlmon_dagster.drift.column import Column, Kind
+from mlmon_dagster.drift.native import Native, is_missing, native
 from mlmon_dagster.errors import DataError
 from mlmon_dagster.plugins import unknown
 
@@ -37,6 +37,47 @@ def each_column(data: Any, names: Sequence[str] | None = None) -> Iterator[tuple
         frame = _frame(data)
         for name in _chosen(tuple(frame.columns), names):
             yield name, _column(name, frame[name])
+
+
+def rows_of(data: Any, names: Sequence[str]) -> dict[str, Native]:
+    """Those columns with their rows in the order of the table, so that a row's values stay together.
+
+    `DataError` for a column that is known by its values only, and for one of another length than the others.
+    """
+    if isinstance(data, Mapping):
+        found = {name: _native(name, data[name]) for name in _chosen(tuple(data), names)}
+    elif hasattr(data, "iloc"):
+        found = {name: _native(name, data[name]) for name in _chosen(tuple(data.columns), names)}
+    else:
+        frame = _frame(data)
+        found = {name: _native(name, frame[name]) for name in _chosen(tuple(frame.columns), names)}
+    lengths = {len(one.data) for one in found.values()}
+    if len(lengths) > 1:
+        raise DataError(f"the columns have different lengths: {sorted(lengths)}")
+    return found
+
+
+def _native(name: str, one: Any) -> Native:
+    import narwhals.stable.v2 as nw
+
+    if isinstance(one, Column):
+        raise DataError(
+            f"of the column {name!r} only the values are known, not which row has which",
+            hint="give a table, or arrays of one length",
+        )
+    if isinstance(one, np.ndarray | list | tuple):
+        return native(name, one, None)
+    if hasattr(one, "iloc") and isinstance(one.dtype, np.dtype) and one.dtype.kind in "fiubMO":
+        return native(name, one.to_numpy(), None)
+    series = nw.from_native(one, series_only=True) if not isinstance(one, nw.Series) else one
+    found = _numbers(series)
+    if found is not None:
+        return native(name, *found)
+    if series.null_count() == len(series):
+        return native(name, np.full(len(series), np.nan), None)
+    values = np.empty(len(series), dtype=object)
+    values[:] = series.to_list()
+    return native(name, values, None)
 
 
 def names_of(data: Any) -> tuple[str, ...]:
@@ -107,18 +148,9 @@ def _column(name: str, series: "nw.Series[Any]") -> Column:
     import narwhals.stable.v2 as nw
 
     dtype = series.dtype
-    if dtype.is_integer():
-        return Column.of(name, _masked(series, 0), "numeric")
-    if dtype.is_float():
-        return Column.of(name, series.to_numpy(), "numeric")
-    if dtype.is_decimal():
-        return Column.of(name, _decimals(series.to_arrow()), "numeric")
-    if dtype == nw.Boolean:
-        return Column.of(name, _masked(series, False), "boolean")
-    if dtype == nw.Datetime:
-        return Column.of(name, _utc(series).to_numpy(), "datetime")
-    if dtype == nw.Date:
-        return Column.of(name, series.cast(nw.Datetime("ms")).to_numpy(), "datetime")
+    found = _numbers(series)
+    if found is not None:
+        return Column.of(name, *found)
     if dtype == nw.Categorical or dtype == nw.Enum:
         return _dictionary(name, series)
     if dtype == nw.String:
@@ -129,6 +161,26 @@ def _column(name: str, series: "nw.Series[Any]") -> Column:
         return Column.of(name, series.to_numpy())
     kind = getattr(series.to_native(), "type", dtype)
     raise DataError(f"column {name!r} has the type {kind}, expected numbers, booleans, moments or text")
+
+
+def _numbers(series: "nw.Series[Any]") -> tuple[Any, Kind] | None:
+    """The rows and the kind of numbers, booleans and moments; None for other types."""
+    import narwhals.stable.v2 as nw
+
+    dtype = series.dtype
+    if dtype.is_integer():
+        return _masked(series, 0), "numeric"
+    if dtype.is_float():
+        return series.to_numpy(), "numeric"
+    if dtype.is_decimal():
+        return _decimals(series.to_arrow()), "numeric"
+    if dtype == nw.Boolean:
+        return _masked(series, False), "boolean"
+    if dtype == nw.Datetime:
+        return _utc(series).to_numpy(), "datetime"
+    if dtype == nw.Date:
+        return series.cast(nw.Datetime("ms")).to_numpy(), "datetime"
+    return None
 
 
 def _masked(series: "nw.Series[Any]", filler: int | bool) -> Any:

@@ -87,3 +87,59 @@ def test_a_difference_is_measured_from_rows_and_from_a_profile_alike(made: str, 
 )
 def test_a_mistake_is_answered_with_what_to_do(made: str, arguments: tuple[str, ...], said: str) -> None:
     assert said in str(profile(*arguments).exception)
+
+
+def linked(path: Path, seed: int, link: float, rows: int = 2_000) -> str:
+    random = np.random.default_rng(seed)
+    x, y = random.normal(size=(2, rows))
+    pq.write_table(pa.table({"x": x, "y": link * x + (1 - link**2) ** 0.5 * y}), path)
+    return str(path)
+
+
+def test_a_covariance_is_kept_shown_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before, now = linked(tmp_path / "a.parquet", 1, 0.8), linked(tmp_path / "b.parquet", 2, 0.1)
+    assert profile("build", before, "--covariance", "--out", "a.profile").return_value == 0
+    assert profile("build", now, "--like", "a.profile", "--out", "b.profile").return_value == 0
+    assert "strongest correlations" in profile("show", "a.profile").output
+    (pair,) = answer("show", "a.profile")["covariance"]
+    assert (pair["columns"], pair["rows"]) == (["x", "y"], 2_000)
+    assert pair["correlation"] == pytest.approx(0.8, abs=0.03)
+    rows = answer("diff", "a.profile", "b.profile")["measures"]
+    measured = {row["method"]: row for row in rows if row["column"] == "joint"}
+    assert measured["correlation_shift"]["value"] == pytest.approx(0.7, abs=0.06)
+    assert set(measured) == {"correlation_shift", "pca_residual"}
+
+
+def test_a_profile_without_a_covariance_says_so(made: str) -> None:
+    assert "covariance: not kept" in profile("show", made).output
+    assert answer("show", made)["covariance"] is None
+    error = profile("diff", made, made, "--method", "correlation_shift").exception
+    assert "keeps no covariance" in str(error)
+    assert "--covariance" in str(error.hint)  # type: ignore[union-attr]
+
+
+def test_drift_of_correlations_is_found_from_profiles_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before, now = linked(tmp_path / "a.parquet", 1, 0.8), linked(tmp_path / "b.parquet", 2, 0.1)
+    profile("build", before, "--covariance", "--out", "a.profile")
+    profile("build", now, "--like", "a.profile", "--out", "b.profile")
+
+    def drift(*places: str) -> Result:
+        arguments = [
+            "drift",
+            "--reference",
+            places[0],
+            "--current",
+            places[1],
+            "--method",
+            "correlation_shift",
+            "--json",
+        ]
+        return CliRunner().invoke(group, arguments, standalone_mode=False)
+
+    answers = [drift("a.profile", "b.profile"), drift(before, now), drift("a.profile", now)]
+    assert {result.return_value for result in answers} == {1}
+    columns = [json.loads(result.output)["columns"] for result in answers]
+    assert columns[0] == columns[1] == columns[2]
+    assert columns[0][0]["reason"].startswith("the columns together have drifted: correlation_shift 0.")

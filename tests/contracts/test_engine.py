@@ -16,12 +16,13 @@ from mlmon_dagster.ports import Engine, Rows
 
 REFERENCE = rows_of_all_kinds(14_000, seed=1)
 WINDOW = rows_of_all_kinds(3_000, seed=2, shift=0.2)
-PROFILE = Profile.of(REFERENCE)
+PROFILE = Profile.of(REFERENCE, covariance=True)
 COUNTED = PROFILE.counted(WINDOW)
 
 
 def only(*names: str) -> Profile:
-    return Profile({name: PROFILE.columns[name] for name in names}, PROFILE.rows)
+    assert PROFILE.covariance is not None
+    return Profile({name: PROFILE.columns[name] for name in names}, PROFILE.rows, PROFILE.covariance.only(names))
 
 
 @dataclass(frozen=True)

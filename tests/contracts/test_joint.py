@@ -10,6 +10,8 @@ from mlmon_dagster.drift.packing import pack, unpack
 from mlmon_dagster.errors import DataError
 
 METHODS = plugins.names("joint")
+OF_PAIRS = ("correlation_shift", "pca_residual")
+BLIND_TO_A_SHIFT = ("pca_reconstruction", *OF_PAIRS)
 TABLES = shapes.tables()
 
 
@@ -80,7 +82,7 @@ def test_order_of_rows_hardly_matters_and_order_of_columns_not_at_all(name):
     again = measured(name, reference, dict(reversed(window.items())))
 
     assert again == found
-    assert found.columns[0] == "x2" or name == "pca_reconstruction"
+    assert found.columns[0] == "x2" or name in BLIND_TO_A_SHIFT
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -100,6 +102,10 @@ def test_new_categories_holes_and_infinities_are_measured(name):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_constant_column_and_a_single_one_are_measured(name):
     reference, window = {"x": np.ones(200)}, {"x": np.ones(100)}
+    if name in OF_PAIRS:
+        with pytest.raises(DataError, match="two columns"):
+            measured(name, reference, window)
+        return
 
     found = measured(name, reference, window)
 

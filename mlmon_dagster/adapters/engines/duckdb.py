@@ -1,6 +1,6 @@
 """The engine `duckdb`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -103,7 +103,16 @@ class _Stream:
     def batches(self, name: str) -> "Iterator[pa.RecordBatch]":
         from mlmon_dagster.adapters.engines._pieces import PIECE_ROWS
 
-        yield from self.relation.project(_quoted(name)).to_arrow_reader(PIECE_ROWS)
+        yield from self._read([name], PIECE_ROWS)
+
+    def tables(self, names: "Sequence[str]") -> "Iterator[pa.RecordBatch]":
+        from mlmon_dagster.adapters.engines._pieces import PIECE_ROWS
+
+        if names:
+            yield from self._read(names, max(1_000, PIECE_ROWS // len(names)))
+
+    def _read(self, names: "Sequence[str]", rows: int) -> "Iterator[pa.RecordBatch]":
+        yield from self.relation.project(", ".join(map(_quoted, names))).to_arrow_reader(rows)
 
 
 def _relation(connection: "duckdb.DuckDBPyConnection", rows: Rows) -> "duckdb.DuckDBPyRelation":

@@ -58,6 +58,7 @@ class Ibis:
             raise UnavailableError("ibis is not installed", hint="pip install 'mlmon_dagster[ibis]'") from error
         from mlmon_dagster.adapters.engines._pieces import shared
         from mlmon_dagster.adapters.engines._sql_counts import count_column
+        from mlmon_dagster.adapters.engines._sql_pairs import count_covariance
 
         with self._connected(rows) as connection:
             try:
@@ -69,11 +70,13 @@ class Ibis:
                     return found
 
                 columns = {name: count_column(table, profile.columns[name], connection.name, ask) for name in names}
+                kept = profile.covariance
+                together = None if kept is None else count_covariance(table, kept, connection.name, ask)
             except (DataError, InputError):
                 raise
             except Exception as error:  # every driver has its own kinds of error
                 raise _told(error, ibis.common.exceptions.IbisError) from error
-        return Profile(columns, next((column.rows for column in columns.values()), 0))
+        return Profile(columns, next((column.rows for column in columns.values()), 0), together)
 
     def _table(self, connection: Any, rows: Rows) -> Any:
         if self.table is not None and self.time is not None and not rows.query:

@@ -1,6 +1,6 @@
 """The engine `memory`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,10 @@ class _Stream:
         return int(self.table.num_rows)
 
     def batches(self, name: str) -> "Iterator[pa.RecordBatch]":
-        yield from self.table.select([name]).to_batches()
+        yield from self.tables([name])
+
+    def tables(self, names: "Sequence[str]") -> "Iterator[pa.RecordBatch]":
+        yield from self.table.select(list(names)).to_batches() if names else ()
 
 
 def _read(rows: Rows) -> Any:

@@ -1,6 +1,6 @@
 """The engine `polars`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,7 +58,12 @@ class _Stream:
         return int(self.frame.select(pl.len()).collect(engine="streaming").item())
 
     def batches(self, name: str) -> "Iterator[pa.RecordBatch]":
-        for piece in _pieces(self.frame.select(name), ordered=True):
+        yield from self.tables([name])
+
+    def tables(self, names: "Sequence[str]") -> "Iterator[pa.RecordBatch]":
+        if not names:
+            return
+        for piece in _pieces(self.frame.select(names), ordered=True):
             yield from piece.to_arrow().to_batches()
 
 

@@ -26,7 +26,7 @@ class Streaming:
 
     def count(self, rows: Rows, profile: Profile) -> Profile:
         """Parquet files of this machine (a path, folder or glob), and tables, which are counted as they are."""
-        from mlmon_dagster.adapters.engines._pieces import counted_column, shared
+        from mlmon_dagster.adapters.engines._pieces import counted_column, counted_parts, shared
         from mlmon_dagster.adapters.engines.memory import Memory
 
         if rows.table is not None and rows.query is None:
@@ -34,7 +34,8 @@ class Streaming:
         files = self._files(rows)
         names = shared(profile, files.names)
         columns = {name: counted_column(profile.columns[name], files.pieces(name)) for name in names}
-        return Profile(columns, files.rows if names else 0)
+        parts = counted_parts(profile, files.tables([name for name in profile.together if name in files.names]))
+        return Profile(columns, files.rows if names else 0, parts)
 
     @contextmanager
     def stream(self, rows: Rows) -> "Iterator[ColumnStream]":

@@ -1,15 +1,18 @@
 """The verdict of a joint monitor on a window."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mlmon_dagster.drift.covariance import Covariance
 from mlmon_dagster.drift.monitor import Drift, Monitor
 from mlmon_dagster.drift.multivariate.joint import JointMeasure, Learned, Table
 from mlmon_dagster.drift.multivariate.matrix import rows_of
-from mlmon_dagster.errors import DataError
-from mlmon_dagster.plugins import name_of, unknown
+from mlmon_dagster.drift.profile import Profile
+from mlmon_dagster.errors import DataError, InputError
+from mlmon_dagster.plugins import load, name_of, names, unknown
 
 JOINT = "joint"
 """Stands for the column in the verdict of a monitor over several."""
@@ -33,11 +36,11 @@ def is_joint(monitor: Monitor) -> bool:
 
 def chosen(monitor: Monitor, table: Table, inputs: tuple[str, ...]) -> dict[str, Any]:
     """The monitor's columns of a table: those it names, or all `inputs`; `DataError` names one that is not there."""
-    names = inputs if monitor.columns == "all" else monitor.columns
-    for name in names:
+    wanted = inputs if monitor.columns == "all" else monitor.columns
+    for name in wanted:
         if name not in table:
             raise DataError(unknown("column", name, tuple(table)))
-    return {name: table[name] for name in names}
+    return {name: table[name] for name in wanted}
 
 
 def judge_joint(learned: Learned, window: Table, monitor: Monitor) -> JointDrift:
@@ -45,8 +48,43 @@ def judge_joint(learned: Learned, window: Table, monitor: Monitor) -> JointDrift
 
     A window that cannot be compared is an `error` that says why, one without rows `no_data`, a thin one `insufficient`.
     """
+    rows = (int(learned.about.get("rows", 0)), rows_of(window))
+    return judge_measured(lambda: monitor.method.measure(learned, window), rows, monitor)
+
+
+def judge_covariances(reference: Profile, window: Profile, monitor: Monitor) -> JointDrift:
+    """The same from two profiles that keep a covariance, for methods that sums are enough for; else `InputError`."""
     plugin: Any = type(monitor.method)
-    method, rows = name_of(plugin), rows_of(window)
+    method = name_of(plugin)
+    if not hasattr(monitor.method, "compare"):
+        able = [name for name in names("joint") if hasattr(load("joint", name), "compare")]
+        raise InputError(f"{method} needs the rows; from profiles come {', '.join(able)}")
+    for side, one in (("reference", reference), ("window", window)):
+        if one.covariance is None:
+            raise InputError(
+                f"the profile of the {side} keeps no covariance, which {method} needs",
+                hint="build the reference's with `mlmon profile build --covariance`, and the window's --like it",
+            )
+    chosen = reference.covariance if monitor.columns == "all" else _chosen(reference.covariance, monitor.columns)
+    assert chosen is not None and window.covariance is not None  # noqa: S101, PT018 - told above
+    if window.covariance.axes != reference.covariance.axes:  # type: ignore[union-attr]
+        raise InputError("the window's covariance is of another reference", hint="mlmon profile build --like REFERENCE")
+    other = window.covariance.only(chosen.names)
+    return judge_measured(lambda: monitor.method.compare(chosen, other), (reference.rows, window.rows), monitor)
+
+
+def _chosen(covariance: Covariance | None, columns: tuple[str, ...]) -> Covariance:
+    assert covariance is not None  # noqa: S101 - told by the caller
+    for name in columns:
+        if name not in covariance.names:
+            raise InputError(unknown("column of the covariance", name, covariance.names))
+    return covariance.only(columns)
+
+
+def judge_measured(measured: Callable[[], JointMeasure], sizes: tuple[int, int], monitor: Monitor) -> JointDrift:
+    """The verdict on what is measured, given the rows of reference and window."""
+    plugin: Any = type(monitor.method)
+    method, (before, rows) = name_of(plugin), sizes
     numbers: dict[str, float] = {}
     verdict, value, p_value = "ok", None, None
     if not rows:
@@ -55,7 +93,7 @@ def judge_joint(learned: Learned, window: Table, monitor: Monitor) -> JointDrift
         verdict, reason = "insufficient", f"{rows} rows, at least {monitor.minimum_rows} are needed"
     else:
         try:
-            found: JointMeasure = monitor.method.measure(learned, window)
+            found = measured()
         except DataError as error:
             verdict, reason = "error", error.message
         else:
@@ -64,7 +102,6 @@ def judge_joint(learned: Learned, window: Table, monitor: Monitor) -> JointDrift
             verdict, reason = "drift" if drifted else "ok", _sentence(monitor, method, found, drifted)
             if not np.isfinite(value):
                 verdict, reason = "error", f"{method} gives no finite number for this window"
-    before = int(learned.about.get("rows", 0))
     drift = Drift(
         monitor.name, JOINT, method, value, p_value, monitor.threshold, verdict, reason, monitor.method.unit,  # type: ignore[arg-type]
         before, rows,
