@@ -1,4 +1,6 @@
-"""Takes the pictures of the documentation from a running Dagster UI: `make demo`, then `make screenshots`."""
+"""Takes the pictures of the documentation from what `make demo` leaves running; it says with which password:
+`make screenshots ARGS="--password ..."`.
+"""
 
 import argparse
 import shutil
@@ -15,7 +17,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:3000")
-    parser.add_argument("--only", choices=tuple(PICTURES), help="take just this picture")
+    parser.add_argument("--pages", default="http://127.0.0.1:8000")
+    parser.add_argument("--password", default="", help="of the people of the demo; without it, our pages are left out")
+    parser.add_argument("--only", choices=(*PICTURES, *PAGES), help="take just this picture")
     arguments = parser.parse_args()
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -25,7 +29,36 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": 1600, "height": 1000})
                 page.screenshot(path=IMAGES / f"{name}.png", clip=take(page, arguments.url))
                 page.close()
+        if arguments.password:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            log_in(page, arguments.pages, arguments.password)
+            for name, take in PAGES.items():
+                if arguments.only in (None, name):
+                    take(page, arguments.pages)
+                    page.wait_for_timeout(1_000)
+                    page.screenshot(path=IMAGES / f"{name}.png")
         browser.close()
+
+
+def log_in(page: Page, url: str, password: str) -> None:
+    """As an approver."""
+    page.goto(f"{url}/login")
+    page.get_by_label("Name").fill("paul")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    page.wait_for_url(f"{url}/")
+
+
+def promotion_page(page: Page, url: str) -> None:
+    """The newest promotion: what its gate said."""
+    page.goto(f"{url}/promotions")
+    page.locator("td a[href^='/promotions/']").first.click()
+
+
+def monitoring_page(page: Page, url: str) -> None:
+    """Drift over the windows."""
+    page.goto(f"{url}/pipelines/house_prices/monitoring?environment=dev")
+    page.get_by_role("heading", name="Performance").scroll_into_view_if_needed()
 
 
 def lineage(page: Page, url: str) -> FloatRect | None:
@@ -70,6 +103,10 @@ PICTURES: dict[str, Callable[[Page, str], FloatRect | None]] = {
     "closed-gate": closed_gate,
 }
 """File name -> what brings the page there; it gives the part that is kept, `None` for all."""
+
+
+PAGES: dict[str, Callable[[Page, str], None]] = {"promotion": promotion_page, "monitoring": monitoring_page}
+"""The same of our pages."""
 
 
 def settle(page: Page) -> None:
