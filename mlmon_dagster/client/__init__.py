@@ -18,6 +18,8 @@ from mlmon_dagster.client.monitoring import Monitoring
 from mlmon_dagster.client.pipelines import Pipelines
 from mlmon_dagster.client.projects import Projects
 from mlmon_dagster.client.promotions import Promotions
+from mlmon_dagster.client.reports import Reports
+from mlmon_dagster.client.repositories import Repositories
 from mlmon_dagster.client.runs import Runs
 
 __all__ = ["Client", "Connection", "connect"]
@@ -39,6 +41,8 @@ class Client:
         self.findings = Findings(connection)
         self.audit = Audit(connection)
         self.runs = Runs(connection)
+        self.reports = Reports(connection)
+        self.repositories = Repositories(connection)
 
 
 def connect(url: str, *, token: str | None = None, session: str | None = None, timeout_seconds: float = 30) -> Client:

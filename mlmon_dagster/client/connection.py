@@ -99,6 +99,14 @@ class Connection:
         """A changed record with its receipt."""
         return recorded(kind, self.post(path, body, approving=approving))
 
+    def put(self, path: str, body: Mapping[str, Any], *, tag: str) -> Any:
+        """The answer to a change of what was seen as `tag` (`*` for whatever is there)."""
+        return self._request("PUT", path, body=body, tag=tag)
+
+    def text(self, path: str) -> str:
+        """The text at a path that holds no document, such as a page."""
+        return self._send("GET", path, headers=self._recognition("GET", approving=False)).text
+
     def delete(self, path: str, **query: Any) -> Any:
         """The answer to a removal."""
         return self._request("DELETE", path, query=query)
@@ -116,10 +124,12 @@ class Connection:
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         approving: bool = False,
+        tag: str | None = None,
     ) -> Any:
         headers = self._recognition(method, approving=approving)
-        if method == "POST":
+        if method in ("POST", "PUT"):
             headers["Idempotency-Key"] = str(uuid.uuid4())
+        headers |= {} if tag is None else {"If-Match": tag}
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         answer = self._send(method, path, params=given, headers=headers, **({} if body is None else {"json": body}))
         return answer.json() if answer.content else None

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlmon_dagster.client.connection import Connection, read
+from mlmon_dagster.client.connection import Connection, read, recorded
 from mlmon_dagster.governance.locks import Lock
 from mlmon_dagster.governance.pipelines import PipelineVersion
+from mlmon_dagster.governance.proposals import Proposal
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.pipelines import PipelinePage, PipelineSummary
 from mlmon_dagster.pipeline.rules import AlertRule
@@ -25,6 +26,20 @@ class Pipelines:
     def get(self, name: str) -> PipelinePage:
         """One pipeline."""
         return self._at.one(PipelinePage, f"/api/pipelines/{name}")
+
+    def propose(
+        self, text: str, *, name: str | None = None, reason: str = "", seen: str | None = None
+    ) -> Recorded[Proposal]:
+        """Puts a pipeline file on a branch to be reviewed and merged."""
+        body = {"text": text, "reason": reason}
+        if name is None:
+            return self._at.change(Proposal, "/api/pipelines", body)
+        return recorded(Proposal, self._at.put(f"/api/pipelines/{name}", body, tag=f'"{seen}"' if seen else "*"))
+
+    def proposals(self, name: str) -> tuple[Proposal, ...]:
+        """What was proposed for it, oldest first."""
+        found = self._at.get(f"/api/pipelines/{name}/proposals")
+        return tuple(reversed([read(Proposal, one) for one in found]))
 
     def versions(self, name: str) -> tuple[PipelineVersion, ...]:
         """Versions that governance has seen, oldest first."""

@@ -445,5 +445,9 @@ ACTIONS: Mapping[str, Callable[[Entry], tuple[Change, ...]]] = {
     "pipeline.declared": _declared,
     "finding.reported": _reported,
     "key.introduced": _noted,
+    "repository.connected": _noted,
+    "repository.disconnected": _noted,
+    "pipeline.proposed": _noted,
+    "report.generated": _noted,
 }
 """Every action an entry can have, and what it changes."""

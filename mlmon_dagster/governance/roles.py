@@ -15,6 +15,11 @@ ROLES = ("ml_engineer", "data_engineer", "production_team", "monitoring_team", "
 MACHINE = "machine:dagster"
 """The identity under which stages and sensors act."""
 
+GITHUB_HOOK, CLOUDWATCH_HOOK = "machine:github", "machine:cloudwatch"
+"""The identities under which webhooks report what GitHub and CloudWatch told them."""
+
+MACHINES = (MACHINE, GITHUB_HOOK, CLOUDWATCH_HOOK)
+
 ANYWHERE = "*"
 """The project of a role that is held in every project."""
 
@@ -89,7 +94,7 @@ class Actor:
 
 def actor(name: str, members: Iterable[Member]) -> Actor:
     """The actor called `name` with the roles that `members` give to it."""
-    if name == MACHINE:
+    if name in MACHINES:
         return Actor(name, "machine")
     grants = frozenset((member.role, member.project) for member in members if member.name == name and member.held)
     return Actor(person(name), "person", grants)

@@ -7,6 +7,7 @@ from mlmon_dagster.ports.findings import Judgements, Measured, Metrics, Newest
 from mlmon_dagster.ports.ledger import CheckpointStore, Ledger, Reading, Signer, Transaction
 from mlmon_dagster.ports.objects import ObjectStore
 from mlmon_dagster.ports.registry import ModelRegistry, ModelVersion
+from mlmon_dagster.ports.repositories import CodeHost, PipelineRepository, ProposedChange, RemoteRepository, Updated
 from mlmon_dagster.ports.sources import Engine, Rows, SourceReader
 from mlmon_dagster.ports.targets import Guard, Placement, Serving, Shift, Target, Traffic
 
@@ -14,6 +15,7 @@ __all__ = [
     "Channel",
     "CheckpointStore",
     "CommitStatuses",
+    "CodeHost",
     "Credentials",
     "Engine",
     "Guard",
@@ -25,8 +27,11 @@ __all__ = [
     "ModelVersion",
     "Newest",
     "ObjectStore",
+    "PipelineRepository",
     "Placement",
+    "ProposedChange",
     "Reading",
+    "RemoteRepository",
     "Rows",
     "Serving",
     "Shift",
@@ -35,4 +40,5 @@ __all__ = [
     "Target",
     "Traffic",
     "Transaction",
+    "Updated",
 ]

@@ -12,6 +12,7 @@ from mlmon_dagster.web.problems import answer_problems
 from mlmon_dagster.web.reading import show_documentation
 from mlmon_dagster.web.state import Web
 from mlmon_dagster.web.watch import Watch
+from mlmon_dagster.web.webhooks import Deliveries
 
 DESCRIPTION = """Operate production models: pipelines, promotions, approvals, deployments, alerts, audit log.
 
@@ -56,6 +57,7 @@ def create_app(web: Web, *, bounds: Bounds | None = None) -> FastAPI:
     _describe(app)
     app.add_middleware(Limits, bounds=bounds or Bounds(frozenset({web.settings.host})))
     app.add_middleware(Watch)
+    app.add_middleware(Deliveries)
     return app
 
 

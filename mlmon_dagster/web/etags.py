@@ -21,14 +21,14 @@ def etag(seq: int) -> str:
     return f'"{seq}"'
 
 
-def seen(given: str | None) -> int | None:
-    """The number of the entry that the tag names; `None` for `*`, which any state matches.
-
-    Raises `ProblemError` 428 without a tag. A tag that is none of ours matches nothing.
-    """
+def seen_tag(given: str | None) -> str | None:
+    """What stands in the tag; `None` for `*`, which any state matches. Raises `ProblemError` 428 without a tag."""
     if given is None:
         raise ProblemError(428, "IF_MATCH", "a change takes the header If-Match with the ETag of what was seen")
-    if given.strip() == "*":
-        return None
-    found = re.fullmatch(r'"([0-9]{1,18})"', given.strip())
-    return int(found[1]) if found else NEVER
+    return None if given.strip() == "*" else given.strip().removeprefix('"').removesuffix('"')
+
+
+def seen(given: str | None) -> int | None:
+    """The number of the entry that the tag names, see `seen_tag`; a tag that is none of ours matches nothing."""
+    tag = seen_tag(given)
+    return None if tag is None else int(tag) if re.fullmatch(r"[0-9]{1,18}", tag) else NEVER

@@ -1,11 +1,15 @@
 """Types of what comes in: strict, bounded, and with one way of being written."""
 
 import re
+from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -30,6 +34,15 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        raise ValueError("expected a time with its offset, such as 2026-01-05T12:00:00Z")
+    found = datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
+    if not 2000 <= found.year < 2200:
+        raise ValueError("expected a year from 2000 to 2199")
+    return found.astimezone(timezone.utc)
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """Of a pipeline, project, stage or role."""
 
@@ -48,6 +61,15 @@ EnvironmentName = Literal["dev", "staging", "prod"]
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 WholeNumber = Annotated[int, BeforeValidator(_number)]
 """A number in an address."""
+
+ProjectName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]{0,63})$")]
+"""A project, or `*` for all of them."""
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+"""A time with its offset, such as `2026-01-05T12:00:00Z`; the year is one that a log can hold."""
+
+Document = Annotated[str, StringConstraints(min_length=1, max_length=500_000), AfterValidator(_readable)]
+"""A whole file as text."""
 
 WindowKey = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T-][0-9:]{2,8})?$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_readable)]

@@ -32,6 +32,8 @@ class Bounds:
     target_bytes: int = 8_000
     first_seconds: float = 10
     body_seconds: float = 30
+    plain: frozenset[str] = frozenset({"/api/webhooks/sns"})
+    """Addresses whose JSON may come as `text/plain`, as Amazon SNS sends it."""
 
 
 class Limits:
@@ -77,7 +79,7 @@ class Limits:
         except TimeoutError:
             raise ProblemError(408, "SLOW", "the body came too slowly") from None
         if content and scope["method"] in BODIES:
-            _check_type(headers)
+            _check_type(headers, plain=scope["path"] in self._bounds.plain)
             read_json(content)
         return content
 
@@ -118,10 +120,11 @@ def _check_path(scope: Scope) -> None:
         raise ProblemError(404, "NO_ROUTE", "there is nothing at this address")
 
 
-def _check_type(headers: Mapping[bytes, bytes]) -> None:
+def _check_type(headers: Mapping[bytes, bytes], *, plain: bool) -> None:
     kind, _, parameters = headers.get(b"content-type", b"").decode("latin-1").lower().partition(";")
     charset = parameters.replace(" ", "").replace('"', "").removeprefix("charset=")
-    if kind.strip() != "application/json" or charset not in ("", "utf-8"):
+    known = kind.strip() == "application/json" or (plain and kind.strip() == "text/plain")
+    if not known or charset not in ("", "utf-8"):
         raise ProblemError(415, "TYPE", f"expected application/json in UTF-8, got {kind.strip()[:100] or 'no type'}")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise ProblemError(415, "ENCODING", "compressed bodies are not accepted")

@@ -1,5 +1,6 @@
 """One web process: opens what it needs, listens, and ends gracefully."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from mlmon_dagster.settings import Settings
 from mlmon_dagster.web.providers import read_providers
 from mlmon_dagster.web.settings import read_web_settings
 from mlmon_dagster.web.state import Web
+from mlmon_dagster.web.webhooks import read_webhooks
 
 if TYPE_CHECKING:
     import uvicorn
@@ -23,16 +25,32 @@ HEAD_BYTES = 128_000
 
 def open_web(settings: Settings, address: str) -> Web:
     """Everything behind the API, for a server that listens at `address`."""
+    from mlmon_dagster.adapters.checkout import open_checkout
     from mlmon_dagster.adapters.declared_folder import DeclaredFolder
+    from mlmon_dagster.adapters.github.repositories import open_github
+    from mlmon_dagster.adapters.local.object_store import FileObjectStore
+    from mlmon_dagster.adapters.report.compliance import compliance_page
     from mlmon_dagster.lifecycle.desk import Premises
     from mlmon_dagster.lifecycle.identity import Identity
+    from mlmon_dagster.lifecycle.outputs import Outputs
     from mlmon_dagster.resources.governance import open_office
 
     office = open_office(settings)
     from mlmon_dagster.adapters.mlflow.registry import open_registry
 
     folder = DeclaredFolder(settings.pipelines, os.environ)
-    premises = Premises(office.governance, folder, settings, office.notary, lambda: open_registry(settings))
+    host = open_github(os.environ)
+    premises = Premises(
+        office.governance,
+        folder,
+        settings,
+        office.notary,
+        lambda: open_registry(settings),
+        repository=open_checkout(settings.pipelines, os.environ, host.token if host else None),
+        host=host,
+        outputs=lambda: Outputs(FileObjectStore(settings.store)),
+        page=compliance_page,
+    )
     identity = Identity(office.governance, office.database.credentials)
     return Web(
         premises,
@@ -40,6 +58,7 @@ def open_web(settings: Settings, address: str) -> Web:
         read_web_settings(home=settings.home, address=address),
         office.database.answers,
         providers=read_providers(os.environ, settings.log_name),
+        webhooks=read_webhooks(os.environ),
     )
 
 
@@ -56,9 +75,18 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
     app = create_app(open_web(settings, address))
+    _show_deliveries()
     server = uvicorn.Server(configured(app))
     app.router.on_startup.append(lambda: ready(address))
     server.run(sockets=[listener])
+
+
+def _show_deliveries() -> None:
+    """Rows of webhooks are told whatever became of them; everything else from warnings on."""
+    rows = logging.getLogger("mlmon.webhooks")
+    rows.setLevel(logging.INFO)
+    if not rows.handlers:
+        rows.addHandler(logging.StreamHandler())
 
 
 def configured(app: "FastAPI") -> "uvicorn.Config":

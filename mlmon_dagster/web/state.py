@@ -11,6 +11,7 @@ from mlmon_dagster.web.providers import Providers
 from mlmon_dagster.web.rates import Buckets, Rate
 from mlmon_dagster.web.refusals import Refusals
 from mlmon_dagster.web.settings import WebSettings
+from mlmon_dagster.web.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from mlmon_dagster.adapters.database.answers import DatabaseAnswers
@@ -31,6 +32,7 @@ class Web:
     requests: Buckets = field(default_factory=lambda: Buckets(REQUESTS))
     logins: Buckets = field(default_factory=lambda: Buckets(LOGINS))
     providers: Providers = field(default_factory=Providers)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     refusals: Refusals = field(default_factory=Refusals)
     news: News = field(default_factory=News)
 

@@ -23,7 +23,7 @@ def test_every_route_has_a_permission_of_the_table_of_roles(api: Api) -> None:
     assert {name for name, one in found.items() if one.get("x-permission") not in (PUBLIC, SELF, *VERBS)} == set()
 
 
-def test_only_health_and_logging_in_are_open_to_anybody(api: Api) -> None:
+def test_only_health_logging_in_and_what_is_signed_are_open_to_anybody(api: Api) -> None:
     found = operations(api.client().get("/openapi.json").json())
     assert {name for name, one in found.items() if one["x-permission"] == PUBLIC} == {
         "GET /api/health/live",
@@ -33,6 +33,8 @@ def test_only_health_and_logging_in_are_open_to_anybody(api: Api) -> None:
         "GET /api/session/github/callback",
         "POST /api/session/alb",
         "POST /api/session/actions",
+        "POST /api/webhooks/github",
+        "POST /api/webhooks/sns",
     }
 
 

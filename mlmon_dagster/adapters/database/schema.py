@@ -5,7 +5,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    func,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -24,7 +37,7 @@ from mlmon_dagster.governance.promotions import Approval, Promotion
 from mlmon_dagster.governance.repeats import Repeat
 from mlmon_dagster.governance.roles import Member
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: the schema that this code reads and writes."""
 
 Seq = BigInteger().with_variant(Integer, "sqlite")
@@ -294,6 +307,9 @@ locks = _projection(
     Column("reason", Text, nullable=False),
     Index("locks_pipeline", "pipeline"),
 )
+
+for _listed in (alerts, promotions, deployments):
+    Index(f"{_listed.name}_order", func.length(_listed.c.id), _listed.c.id)
 
 PROJECTIONS: dict[type[Any], Table] = {
     Member: members,

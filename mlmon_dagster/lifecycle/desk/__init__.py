@@ -13,6 +13,8 @@ from mlmon_dagster.lifecycle.desk.monitoring import Monitoring
 from mlmon_dagster.lifecycle.desk.pipelines import Pipelines
 from mlmon_dagster.lifecycle.desk.projects import Projects
 from mlmon_dagster.lifecycle.desk.promotions import Promotions
+from mlmon_dagster.lifecycle.desk.reports import Reports
+from mlmon_dagster.lifecycle.desk.repositories import Repositories
 from mlmon_dagster.lifecycle.desk.runs import Runs
 from mlmon_dagster.lifecycle.desk.standing import Premises, Standing
 
@@ -35,3 +37,5 @@ class Desk:
         self.findings = Findings(standing)
         self.audit = Audit(standing)
         self.runs = Runs(standing)
+        self.reports = Reports(standing)
+        self.repositories = Repositories(standing)

@@ -2,20 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from mlmon_dagster.errors import MissingError
+from mlmon_dagster.errors import BlockedError, ChangedError, InputError, MissingError
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.locks import Lock
 from mlmon_dagster.governance.pipelines import PipelineVersion, recordable
 from mlmon_dagster.governance.promotions import Promotion
+from mlmon_dagster.governance.proposals import Proposal
 from mlmon_dagster.lifecycle import locks as commands
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.desk.standing import Standing
 from mlmon_dagster.lifecycle.governance import Declaration
+from mlmon_dagster.lifecycle.proposals import proposals, propose_pipeline
+from mlmon_dagster.lifecycle.repositories import connected
 from mlmon_dagster.pipeline.rules import AlertRule
+from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.pipeline.versions import Change, changes
 from mlmon_dagster.plugins import unknown
+from mlmon_dagster.ports import ProposedChange
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,54 @@ class Pipelines:
             self.locks(name),
             tuple(lock.stage for lock in changed),
             dict(getattr(declared, "body", {})),
+        )
+
+    def propose(
+        self, text: str, *, name: str | None = None, reason: str = "", seen: str | None = None
+    ) -> Recorded[Proposal]:
+        """Puts a pipeline file on a branch to be reviewed and merged, see `lifecycle.proposals.propose_pipeline`.
+
+        With a `name` the file has to declare that pipeline, with `seen` (a digest) only if it is still declared so.
+        """
+        repository, content = self._at.premises.repository, text.encode()
+        if repository is None:
+            raise MissingError("the folder of pipeline files is no Git checkout here: there is nothing to propose to")
+        draft = repository.parse(content)
+        known = self._at.premises.pipelines().get(draft.pipeline.name)
+        if name is not None:
+            present = self._at.declared(name)
+            if draft.pipeline.name != name:
+                raise InputError(f"the file declares {draft.pipeline.name}, not {name}")
+            if seen is not None and seen != present.digest:
+                raise ChangedError(f"the pipeline {name} was changed since it was seen", hint="read it again")
+        elif known is not None:
+            raise BlockedError(
+                f"there is a pipeline {draft.pipeline.name} already", hint="change it: PUT", code="EXISTS"
+            )
+        if known is not None:
+            self._at.require("create", known.pipeline.project)
+        review = partial(self._review, draft.pipeline, reason)
+        found = propose_pipeline(
+            self._at.governance, repository, draft, content, actor=self._at.actor, reason=reason, review=review
+        )
+        return self._at.recorded(found)
+
+    def proposals(self, name: str) -> tuple[Proposal, ...]:
+        """What was proposed for it, oldest first."""
+        self._at.declared(name)
+        return proposals(self._at.governance, name)
+
+    def _review(self, pipeline: Pipeline, reason: str, change: ProposedChange) -> str:
+        """Opens a pull request where the pipeline's repository is connected; where is none, people merge the branch."""
+        host = self._at.premises.host
+        with self._at.governance.ledger.read() as reading:
+            there = connected(reading).values()
+        found = [one for one in there if one.called(pipeline.stages.cicd_enforcement.repository)]
+        if host is None or not found or not change.pushed:
+            return ""
+        said = f"{reason}\n\nProposed by {self._at.actor} through mlmon.".strip()
+        return host.open_pull_request(
+            found[0].name, change.branch, found[0].branch, f"Declare {pipeline.name} anew", said
         )
 
     def versions(self, name: str) -> tuple[PipelineVersion, ...]:

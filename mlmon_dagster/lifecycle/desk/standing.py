@@ -11,9 +11,10 @@ from mlmon_dagster.governance.roles import ANYWHERE, Actor, permit
 from mlmon_dagster.lifecycle.checkpoints import Notary
 from mlmon_dagster.lifecycle.desk.answers import Recorded
 from mlmon_dagster.lifecycle.governance import Declaration, Governance, known_actor
+from mlmon_dagster.lifecycle.outputs import Outputs
 from mlmon_dagster.lifecycle.queries import receipt
 from mlmon_dagster.plugins import unknown
-from mlmon_dagster.ports import ModelRegistry
+from mlmon_dagster.ports import CodeHost, ModelRegistry, PipelineRepository
 
 R = TypeVar("R")
 
@@ -29,6 +30,14 @@ class Premises:
     """Signs the log; without one nothing is proven."""
     registry: Callable[[], ModelRegistry] | None = None
     """Opens the model registry; without one nothing is registered from here."""
+    repository: PipelineRepository | None = None
+    """The Git checkout of the pipeline files; without one they are not changed from here."""
+    host: CodeHost | None = None
+    """Where repositories are reviewed."""
+    outputs: Callable[[], Outputs] | None = None
+    """Opens the object store with what stages wrote, and with reports."""
+    page: Callable[..., str] | None = None
+    """Draws a compliance report, see `lifecycle.reports.Page`."""
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,19 @@
 """Who holds which role."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
-from pydantic import StringConstraints
 
 from mlmon_dagster.governance.roles import Member
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
-from mlmon_dagster.web.fields import Body, Person
+from mlmon_dagster.web.fields import Body, Person, ProjectName
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/members", tags=["members"], route_class=GovernedRoute)
 
 MemberRecorded = with_receipt(Member)
 RoleName = Literal["ml_engineer", "data_engineer", "production_team", "monitoring_team", "model_sponsor", "admin"]
-ProjectName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]{0,63})$")]
 
 
 class Grant(Body):

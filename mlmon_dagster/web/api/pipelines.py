@@ -2,23 +2,26 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from mlmon_dagster.governance.locks import Lock
 from mlmon_dagster.governance.pipelines import PipelineVersion
+from mlmon_dagster.governance.proposals import Proposal
 from mlmon_dagster.governance.runs import RunRequest
 from mlmon_dagster.lifecycle.desk.pipelines import PipelinePage, PipelineSummary
 from mlmon_dagster.pipeline.rules import AlertRule
 from mlmon_dagster.web.cursor import Page, Paged
 from mlmon_dagster.web.documents import AtDesk, recorded, with_receipt
-from mlmon_dagster.web.fields import Body, EnvironmentName, Name, Reason, Text, WindowKey
+from mlmon_dagster.web.etags import IfMatch, seen_tag
+from mlmon_dagster.web.fields import Body, Document, EnvironmentName, Name, Reason, Text, WindowKey
 from mlmon_dagster.web.route import GovernedRoute, takes
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], route_class=GovernedRoute)
 
 LockRecorded = with_receipt(Lock)
 RunRecorded = with_receipt(RunRequest)
+ProposalRecorded = with_receipt(Proposal)
 
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{6,64}$")]
@@ -32,6 +35,13 @@ class ChangeDocument(BaseModel):
     stage: str | None
     before: Any
     after: Any
+
+
+class Draft(Body):
+    """A pipeline file, and why."""
+
+    text: Annotated[Document, Field(examples=["pipeline: house_prices\nproject: pricing\n..."])]
+    reason: Text = ""
 
 
 class LockRequest(Body):
@@ -63,10 +73,36 @@ def list_pipelines(at: AtDesk, paging: Paged, project: Name | None = None) -> An
     return paging.page(at.pipelines.list(project), lambda one: one.name)
 
 
+@router.post("", status_code=202, response_model=ProposalRecorded, **takes("create"))
+def propose_pipeline(at: AtDesk, body: Draft) -> Any:
+    """Proposes a new pipeline: its file is validated and waits on a branch of its Git repository to be merged.
+
+    Git owns pipeline files. Where the repository is connected at GitHub, a pull request is opened.
+    """
+    return recorded(at.pipelines.propose(body.text, reason=body.reason))
+
+
 @router.get("/{pipeline}", response_model=PipelinePage, **takes("see"))
-def get_pipeline(at: AtDesk, pipeline: Name) -> Any:
-    """One pipeline with everything its file says."""
-    return at.pipelines.get(pipeline)
+def get_pipeline(at: AtDesk, response: Response, pipeline: Name) -> Any:
+    """One pipeline with everything its file says; its `ETag` is what a change of it names."""
+    found = at.pipelines.get(pipeline)
+    response.headers["ETag"] = f'"{found.digest}"'
+    return found
+
+
+@router.put("/{pipeline}", status_code=202, response_model=ProposalRecorded, **takes("create"))
+def propose_change(at: AtDesk, pipeline: Name, body: Draft, if_match: IfMatch = None) -> Any:
+    """Proposes another file for the pipeline as it was seen (`If-Match`), as `POST /pipelines` does.
+
+    409 `LOCKED` when it changes a locked stage. What is declared stays as it is until the branch is merged.
+    """
+    return recorded(at.pipelines.propose(body.text, name=pipeline, reason=body.reason, seen=seen_tag(if_match)))
+
+
+@router.get("/{pipeline}/proposals", response_model=tuple[Proposal, ...], **takes("see"))
+def list_proposals(at: AtDesk, pipeline: Name) -> Any:
+    """What was proposed for it, newest first; whether it was merged, the versions show."""
+    return at.pipelines.proposals(pipeline)[::-1]
 
 
 @router.get("/{pipeline}/versions", response_model=tuple[PipelineVersion, ...], **takes("see"))
