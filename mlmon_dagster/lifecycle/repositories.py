@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.governance.alerts import Alert
+from mlmon_dagster.governance.commit_status import OURS
 from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.repositories import CONNECTED, DISCONNECTED, Repository, repositories
 from mlmon_dagster.governance.roles import ANYWHERE, GITHUB_HOOK
@@ -61,10 +62,13 @@ def pipelines_of(declared: Iterable[Declaration], repository: Repository) -> tup
 def note_status(
     governance: Governance, declared: Iterable[Declaration], commit: str, name: str, *, passed: bool, detail: str
 ) -> tuple[Finding, ...]:
-    """The status of a commit for every pipeline with a gate that asks for it; the same again changes nothing."""
+    """The status of a commit for every pipeline with a gate that asks for it; the same again changes nothing.
+
+    Ours are never evidence for ourselves.
+    """
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
         raise InputError("the event names no whole commit")
-    asking = [one.pipeline for one in declared if name in _asked(one)]
+    asking = [one.pipeline for one in declared if name in _asked(one) and not name.startswith(OURS)]
     return tuple(
         report_status(governance, pipeline, commit, name, passed=passed, detail=detail, actor=GITHUB_HOOK)
         for pipeline in asking

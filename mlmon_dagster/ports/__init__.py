@@ -14,8 +14,8 @@ from mlmon_dagster.ports.targets import Guard, Placement, Serving, Shift, Target
 __all__ = [
     "Channel",
     "CheckpointStore",
-    "CommitStatuses",
     "CodeHost",
+    "CommitStatuses",
     "Credentials",
     "Engine",
     "Guard",

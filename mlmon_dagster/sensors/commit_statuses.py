@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from mlmon_dagster.adapters.github.statuses import TOKEN, read_github_statuses
+from mlmon_dagster.adapters.github.api import TOKEN
+from mlmon_dagster.adapters.github.statuses import read_github_statuses
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.errors import MlmonError
 from mlmon_dagster.lifecycle.commit_statuses import hear, tellings

@@ -20,8 +20,6 @@ from mlmon_dagster.web.state import Web
 IGNORED = "ignored"
 NOWHERE = re.compile(r"0{40}|0{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-GOOD = ("success", "neutral", "skipped")
-"""Conclusions of a check run with which GitHub, too, lets a branch be merged."""
 
 
 def take_event(web: Web, event: str, document: Mapping[str, Any]) -> str:
@@ -65,6 +63,8 @@ def _repository(web: Web, document: Mapping[str, Any]) -> Repository | None:
 
 def _status(web: Web, _: Repository, declared: tuple[Declaration, ...], document: Mapping[str, Any]) -> str:
     state = _text(document, "state")
+    if state == "pending":
+        return IGNORED
     commit, name = _text(document, "sha"), _text(document, "context")
     found = note_status(
         web.premises.governance, declared, commit, name, passed=state == "success", detail=_said(document, state)
@@ -78,8 +78,9 @@ def _check_run(web: Web, _: Repository, declared: tuple[Declaration, ...], docum
         raise InputError("the event has no check run")
     state = str(run.get("conclusion") or run.get("status") or "unknown")
     commit, name = _text(run, "head_sha"), _text(run, "name")
-    passed = run.get("status") == "completed" and state in GOOD
-    found = note_status(web.premises.governance, declared, commit, name, passed=passed, detail=state[:100])
+    if run.get("status") != "completed":
+        return IGNORED
+    found = note_status(web.premises.governance, declared, commit, name, passed=state == "success", detail=state[:100])
     return "noted" if found else IGNORED
 
 

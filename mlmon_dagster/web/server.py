@@ -27,7 +27,8 @@ def open_web(settings: Settings, address: str) -> Web:
     """Everything behind the API, for a server that listens at `address`."""
     from mlmon_dagster.adapters.checkout import open_checkout
     from mlmon_dagster.adapters.declared_folder import DeclaredFolder
-    from mlmon_dagster.adapters.github.repositories import open_github
+    from mlmon_dagster.adapters.github.api import read_github
+    from mlmon_dagster.adapters.github.repositories import GithubRepositories
     from mlmon_dagster.adapters.local.object_store import FileObjectStore
     from mlmon_dagster.adapters.report.compliance import compliance_page
     from mlmon_dagster.lifecycle.desk import Premises
@@ -39,15 +40,15 @@ def open_web(settings: Settings, address: str) -> Web:
     from mlmon_dagster.adapters.mlflow.registry import open_registry
 
     folder = DeclaredFolder(settings.pipelines, os.environ)
-    host = open_github(os.environ)
+    github = read_github(os.environ)
     premises = Premises(
         office.governance,
         folder,
         settings,
         office.notary,
         lambda: open_registry(settings),
-        repository=open_checkout(settings.pipelines, os.environ, host.token if host else None),
-        host=host,
+        repository=open_checkout(settings.pipelines, os.environ, github.token if github else None),
+        host=GithubRepositories(github) if github else None,
         outputs=lambda: Outputs(FileObjectStore(settings.store)),
         page=compliance_page,
     )

@@ -15,8 +15,9 @@ from command_line import PIPELINE
 
 from mlmon_dagster.adapters.checkout import Checkout
 from mlmon_dagster.adapters.declared_folder import DeclaredFolder
-from mlmon_dagster.adapters.github.repositories import GithubRepositories, open_github
-from mlmon_dagster.errors import InputError, MissingError, UnavailableError
+from mlmon_dagster.adapters.github.api import GithubApi, read_github
+from mlmon_dagster.adapters.github.repositories import GithubRepositories
+from mlmon_dagster.errors import DeniedError, InputError, MissingError, UnavailableError
 from mlmon_dagster.lifecycle.locks import set_lock
 
 FILE = PIPELINE.replace("cicd_enforcement: {}", "cicd_enforcement: {repository: acme/prices}")
@@ -99,7 +100,7 @@ def office(api: Api, hub: Hub, tmp_path: Path) -> Api:
         api.web.premises,
         pipelines=DeclaredFolder(ours / "pipelines", {}),
         repository=Checkout(ours / "pipelines", {}),
-        host=GithubRepositories(lambda: "good", hub.url),
+        host=GithubRepositories(GithubApi("good", hub.url)),
     )
     api.app.state.web = replace(api.web, premises=premises)
     return replace(api, web=api.app.state.web)
@@ -202,15 +203,21 @@ def test_without_a_checkout_nothing_is_proposed(api: Api) -> None:
     assert problem(api.by_token("root").post("/api/integrations/github/connect", json=ask)) == (404, "MISSING")
 
 
-def test_a_token_stands_by_reference_only(hub: Hub) -> None:
-    assert open_github({}) is None
-    with pytest.raises(InputError) as refusal:
-        open_github({"MLMON_GITHUB_TOKEN": "ghp_secret"})
-    assert "ghp_secret" not in str(refusal.value)
-    assert open_github({"MLMON_GITHUB_TOKEN": "env:X", "MLMON_GITHUB_API_URL": hub.url}) is not None
-    with pytest.raises(UnavailableError, match="401"):
-        GithubRepositories(lambda: "bad", hub.url).repositories()
+def test_a_token_may_stand_by_reference(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_github({}) is None
+    with pytest.raises(InputError):
+        read_github({"MLMON_GITHUB_TOKEN": " "})
+    monkeypatch.setenv("TOKEN", "good")
+    api = read_github({"MLMON_GITHUB_TOKEN": "env:TOKEN", "MLMON_GITHUB_API_URL": hub.url})
+    assert api is not None
+    assert [one.name for one in GithubRepositories(api).repositories()] == ["acme/prices"]
+    assert "good" not in repr(api)
+
+
+def test_what_github_does_not_let_us_is_told(hub: Hub) -> None:
+    with pytest.raises(DeniedError):
+        GithubRepositories(GithubApi("bad", hub.url)).repositories()
     with pytest.raises(MissingError):
-        GithubRepositories(lambda: "good", hub.url).repository("acme/none")
+        GithubRepositories(GithubApi("good", hub.url)).repository("acme/none")
     with pytest.raises(UnavailableError):
-        GithubRepositories(lambda: "good", "http://127.0.0.1:1").repositories()
+        GithubRepositories(GithubApi("good", "http://127.0.0.1:1")).repositories()
