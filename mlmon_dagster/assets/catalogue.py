@@ -9,6 +9,7 @@ from mlmon_dagster.assets import (
     data_ingestion,
     data_preparation,
     feature_store,
+    folder,
     model_deployment,
     model_inferencing,
     model_monitoring,
@@ -17,7 +18,7 @@ from mlmon_dagster.assets import (
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import StageResult, StageRun
 from mlmon_dagster.pipeline.spec import Pipeline
-from mlmon_dagster.pipeline.stages import BATCH, REALTIME
+from mlmon_dagster.pipeline.stages import BATCH, FOLDER, REALTIME
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class StageAsset:
     blocking: frozenset[str] = frozenset()
     """Checks that stop what comes after in the same run."""
     kinds: tuple[str, ...] = ("python",)
+    belongs: Callable[[Pipeline, str | None], bool] = lambda pipeline, environment: True
+    """Whether a pipeline has it in an environment."""
 
 
 SHARED = (
@@ -102,6 +105,17 @@ BY_ENVIRONMENT = (
         upstream=("model_deployment", "feature_store"),
         windows=True,
         kinds=("scikitlearn", "parquet"),
+    ),
+    StageAsset(
+        FOLDER,
+        "Scores the files of the declared folder that came and are not scored yet, with the version that is live.",
+        lambda run, declared, ports: folder.run(run, ports),
+        lambda pipeline: folder.CHECKS,
+        upstream=("model_deployment",),
+        kinds=("scikitlearn", "parquet"),
+        belongs=lambda pipeline, environment: (
+            pipeline.stages.model_inferencing.folder is not None and environment == pipeline.folder_environment
+        ),
     ),
     StageAsset(
         "model_monitoring",

@@ -28,7 +28,12 @@ def build_pipeline_assets(declared: Declared, environments: Sequence[str]) -> li
     """Every asset of one pipeline in the given environments (those that it declares)."""
     carried = [name for name in declared.pipeline.environments if name in environments]
     assets = [_asset(declared, stage, None) for stage in catalogue.SHARED]
-    assets += [_asset(declared, stage, environment) for environment in carried for stage in catalogue.BY_ENVIRONMENT]
+    assets += [
+        _asset(declared, stage, environment)
+        for environment in carried
+        for stage in catalogue.BY_ENVIRONMENT
+        if stage.belongs(declared.pipeline, environment)
+    ]
     return assets
 
 

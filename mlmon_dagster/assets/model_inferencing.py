@@ -34,7 +34,7 @@ def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResul
     Raises `BlockedError` when nothing is live or the window has no features.
     """
     assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
-    version = _live_version(stage, ports)
+    version = live_version(stage, ports)
     key = stage.upstream("feature_store")
     features = stage.outputs.output(key, stage.window.key)
     if features is None:
@@ -78,7 +78,7 @@ def run_realtime(stage: StageRun, declared: "Declared", ports: Ports) -> StageRe
 
     Raises `BlockedError` when nothing is live; a server that does not answer is a failed check, never a green one.
     """
-    version = _live_version(stage, ports)
+    version = live_version(stage, ports)
     target = stage.pipeline.stages.model_deployment.environments[str(stage.key.environment)].target
     serving = target.live(stage.pipeline.name, stage.key.environment, stage.settings)
     facts: dict[str, Any] = {"version": version.number, "digest": version.digest}
@@ -91,7 +91,7 @@ def run_realtime(stage: StageRun, declared: "Declared", ports: Ports) -> StageRe
     return StageResult(version.digest, probed.metrics, (check,), {**facts, "address": serving.address})
 
 
-def _live_version(stage: StageRun, ports: Ports) -> ModelVersion:
+def live_version(stage: StageRun, ports: Ports) -> ModelVersion:
     """The version recorded as live, as the registry knows it; its digest must be the one that was deployed."""
     live = live_deployment(ports.governance, stage.pipeline.name, str(stage.key.environment))
     if live is None:

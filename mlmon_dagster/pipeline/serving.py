@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlmon_dagster.drift.zscore import HIGH, MODERATE
+from mlmon_dagster.pipeline.forms import Cron
 from mlmon_dagster.plugins import CONFIG
 
 Durability = Literal["process", "local", "shared", "remote"]
@@ -19,6 +20,26 @@ class BatchInferencing:
     __pydantic_config__ = CONFIG
 
     each: Literal["window"] = "window"
+
+
+@dataclass(frozen=True)
+class FolderInferencing:
+    """Batch inference on a folder: each Parquet file that comes is scored into a file of the same name.
+
+    Where the pipeline's `engine` is Spark its workers score the files, which they must reach under the same path.
+    """
+
+    __pydantic_config__ = CONFIG
+
+    input: Annotated[str, Field(min_length=1, description="folder with the Parquet files that come")]
+    output: Annotated[str, Field(min_length=1, description="folder for the scored files")]
+    environment: Annotated[
+        Literal["dev", "staging", "prod"] | None,
+        Field(description="whose live version scores (default: the last environment of the pipeline)"),
+    ] = None
+    schedule: Annotated[
+        Cron | None, Field(description="cron: when new files are looked for (default: whenever some have come)")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -65,3 +86,4 @@ class ModelInferencing:
 
     batch: BatchInferencing = field(default_factory=BatchInferencing)
     realtime: RealtimeInferencing = field(default_factory=RealtimeInferencing)
+    folder: FolderInferencing | None = None

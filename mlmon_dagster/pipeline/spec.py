@@ -347,6 +347,11 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         require_fitting(self.windows, self.stages.model_monitoring.monitors)
+        if (folder := self.stages.model_inferencing.folder) and folder.environment not in (None, *self.environments):
+            raise ValueError(
+                f"the folder is scored in {folder.environment}, which `model_deployment` does not declare "
+                f"(it has {', '.join(self.environments)})"
+            )
 
     @property
     def name(self) -> str:
@@ -357,6 +362,12 @@ class Pipeline:
     def environments(self) -> tuple[str, ...]:
         """Declared environments, in the order of a promotion."""
         return tuple(self.stages.model_deployment.environments)
+
+    @property
+    def folder_environment(self) -> str:
+        """The environment whose live version scores the declared folder."""
+        folder = self.stages.model_inferencing.folder
+        return (folder and folder.environment) or self.environments[-1]
 
     def approvals(self, environment: str) -> int:
         """Distinct approvals that the gate of `environment` asks for."""

@@ -22,9 +22,12 @@ SHARED_STAGES = STAGES[:4]
 
 REALTIME = "model_inferencing_realtime"
 BATCH = "model_inferencing_batch"
+FOLDER = "model_inferencing_folder"
 
-ASSETS = (*STAGES[:5], REALTIME, BATCH, *STAGES[6:])
-"""Asset names in order: a stage is one asset, but model_inferencing is two that run in parallel."""
+ASSETS = (*STAGES[:5], REALTIME, BATCH, FOLDER, *STAGES[6:])
+"""Asset names in order: a stage is one asset, but model_inferencing is two that run in parallel, and one more for a
+declared folder.
+"""
 
 
 WINDOWED = ("data_ingestion", "data_preparation", "feature_store", BATCH, "model_monitoring")

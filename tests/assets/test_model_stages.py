@@ -5,14 +5,16 @@ import dataclasses
 import httpx
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from governed import Clock, Declared, governed
 
 from mlmon_dagster.adapters.database.opening import open_database
+from mlmon_dagster.adapters.engines.spark import Spark
 from mlmon_dagster.adapters.local.object_store import FileObjectStore
 from mlmon_dagster.adapters.mlflow.registry import open_registry
 from mlmon_dagster.adapters.targets.local import Local
-from mlmon_dagster.assets import model_inferencing, model_registry
+from mlmon_dagster.assets import folder, model_inferencing, model_registry
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.drift.monitor import parse_monitor
@@ -25,9 +27,9 @@ from mlmon_dagster.lifecycle.promotions import request_promotion
 from mlmon_dagster.lifecycle.queries import models
 from mlmon_dagster.pipeline import spec
 from mlmon_dagster.pipeline.deployment import EnvironmentDeployment, ModelDeployment
-from mlmon_dagster.pipeline.serving import ModelInferencing
+from mlmon_dagster.pipeline.serving import FolderInferencing, ModelInferencing
 from mlmon_dagster.pipeline.source import Rows, Source
-from mlmon_dagster.pipeline.stages import BATCH, REALTIME, StageKey
+from mlmon_dagster.pipeline.stages import BATCH, FOLDER, REALTIME, StageKey
 from mlmon_dagster.pipeline.windows import Windows, day
 from mlmon_dagster.ports import Placement
 from mlmon_dagster.settings import read_settings
@@ -76,7 +78,7 @@ def _features(window, rows=60, seed=0):
     )
 
 
-def _pipeline(labels, **registry):
+def _pipeline(labels, folder=None, engine=None, **registry):
     performance = spec.Performance("mae", spec.Labels(Source(Table(labels), Rows(key=("id",))), "price"))
     options = {"reference": spec.ReferencePeriod("2026-01-04"), "train": "flats_model:train", **registry}
     stages = spec.Stages(
@@ -85,9 +87,11 @@ def _pipeline(labels, **registry):
         spec.FeatureStore(key=("id",)),
         spec.ModelRegistry("flats", **options),
         ModelDeployment(dev=EnvironmentDeployment(Local())),
-        ModelInferencing(),
+        ModelInferencing(folder=folder),
         spec.ModelMonitoring(
-            {"inputs": parse_monitor("inputs", {"use": "auto", "columns": "all"})}, performance=performance
+            {"inputs": parse_monitor("inputs", {"use": "auto", "columns": "all"})},
+            performance=performance,
+            engine=engine,
         ),
         spec.CicdEnforcement(),
     )
@@ -272,6 +276,49 @@ def test_a_window_without_rows_is_no_data(world, live):
 def test_a_window_without_features_blocks(world, live):
     with pytest.raises(BlockedError, match="window 2026-01-09 has no features"):
         world.batch("2026-01-09")
+
+
+@pytest.fixture(params=["here", pytest.param("spark", marks=pytest.mark.slow)])
+def engine(request):
+    """Where the files of a folder are scored."""
+    if request.param == "here":
+        return None
+    pytest.importorskip("pyspark")
+    return Spark(master="local[2]")
+
+
+def test_files_of_a_declared_folder_are_scored_once_as_the_server_answers(world, live, engine):
+    name = "here" if engine is None else "spark"
+    declared = FolderInferencing(f"{name}/incoming", f"{name}/scored")
+    incoming, scored = world.directory / name / "incoming", world.directory / name / "scored"
+    incoming.mkdir(parents=True)
+    for window in DAYS[:2]:
+        pq.write_table(_features(window), incoming / f"{window}.parquet")
+
+    def score():
+        return world.run(lambda run, _, ports: folder.run(run, ports), FOLDER, "dev", folder=declared, engine=engine)
+
+    first = score()
+    assert (first.metrics["files"], first.metrics["rows"], first.checks[0].verdict) == (2, 120, "ok")
+    (incoming / "broken.parquet").write_bytes(b"PAR1")
+    pq.write_table(_features(DAYS[2]), incoming / "new.parquet")
+    second = score()
+    assert (second.metrics["files"], second.metrics["files_failed"]) == (1, 1)
+    assert (second.checks[0].verdict, "broken.parquet" in second.checks[0].reason) == ("error", True)
+    assert not (scored / "broken.parquet").exists()
+    rows = pq.read_table(scored / "new.parquet")
+    assert rows.column_names[-4:] == ["prediction", "drift_score", "drift_max", "model_version"]
+    for row in rows.to_pylist()[:10]:
+        answer = httpx.post(f"{live.address}/predict", json={"size": row["size"], "rooms": row["rooms"]}).json()
+        assert (answer["prediction"], answer["drift_score"]) == (row["prediction"], row["drift_score"])
+    (incoming / "broken.parquet").unlink()
+    third = score()
+    assert (third.metrics["files"], third.checks[0].reason) == (0, "nothing new")
+
+
+def test_a_folder_that_is_not_declared_is_no_stage(world, live):
+    with pytest.raises(BlockedError, match="flats declares no folder to score"):
+        world.run(lambda run, _, ports: folder.run(run, ports), FOLDER, "dev")
 
 
 def test_the_live_endpoint_is_measured_and_a_dead_one_is_never_green(world, live):

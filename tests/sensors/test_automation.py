@@ -15,10 +15,12 @@ from sqlalchemy import event
 from mlmon_dagster.adapters.database.opening import open_database
 from mlmon_dagster.adapters.pipelines import Declared, load_pipeline
 from mlmon_dagster.definitions import build_pipeline_defs
+from mlmon_dagster.errors import InvalidPipelineError
 from mlmon_dagster.governance.check import Judged
 from mlmon_dagster.governance.deployments import Deployment, Step
 from mlmon_dagster.ports import Measured, Newest
 from mlmon_dagster.sensors.deployments import cut_off
+from mlmon_dagster.sensors.folders import fingerprint, folder_schedules
 from mlmon_dagster.sensors.heartbeat import silent_windows
 from mlmon_dagster.sensors.windows import WINDOWS_PER_TICK, due_runs, due_windows
 from mlmon_dagster.settings import Settings, read_settings
@@ -180,3 +182,46 @@ def test_a_deployment_that_stays_at_a_step_is_taken_up_again(tmp_path: Path, min
     assert cut_off(one, Step("shifting", 10, NOW), staging, NOW + timedelta(minutes=minutes)) is asked
     rollback = replace(one, promotion=None)
     assert not cut_off(rollback, Step("started", 0, NOW), staging, NOW + timedelta(minutes=minutes))
+
+
+def with_folder(tmp_path: Path, more: str = "") -> Declared:
+    folder = tmp_path / "shop_0"
+    (folder / "incoming").mkdir(parents=True, exist_ok=True)
+    file = folder / "pipeline.yaml"
+    text = PIPELINE.replace("pipeline: shop", "pipeline: shop_0")
+    kept = text[: text.index("  model_inferencing:")]
+    rest = text[text.index("  model_monitoring:") :]
+    file.write_text(f"{kept}  model_inferencing: {{folder: {{input: incoming, output: scored{more}}}}}\n{rest}")
+    return load_pipeline(file, {})
+
+
+def test_a_folder_is_an_asset_of_its_environment_and_looks_different_when_a_file_came(tmp_path: Path) -> None:
+    one = with_folder(tmp_path, ", environment: dev")
+    settings = read_settings({"MLMON_HOME": str(tmp_path)})
+    found = build_pipeline_defs(one, settings)
+    keys = [key.path for key in found.resolve_all_asset_keys()]
+    assert [key for key in keys if key[-1] == "model_inferencing_folder"] == [
+        ["shop_0", "dev", "model_inferencing_folder"]
+    ]
+    before = fingerprint(one)
+    (tmp_path / "shop_0" / "incoming" / "a.parquet").write_bytes(b"PAR1")
+    assert (before, len(fingerprint(one))) == ("", 64)
+
+
+def test_a_folder_with_a_schedule_is_scored_by_the_clock(tmp_path: Path) -> None:
+    one = with_folder(tmp_path, ', schedule: "5 3 * * *"')
+    (schedule,) = folder_schedules({"shop_0": one}, read_settings({"MLMON_HOME": str(tmp_path)}))
+    assert schedule.cron_schedule == "5 3 * * *"
+    with dg.build_schedule_context(scheduled_execution_time=NOW) as context:
+        (request,) = schedule.evaluate_tick(context).run_requests
+    last = one.pipeline.environments[-1]
+    assert [key.path for key in request.asset_selection or ()] == [["shop_0", last, "model_inferencing_folder"]]
+
+
+def test_a_folder_of_an_environment_that_is_not_declared_is_refused(tmp_path: Path) -> None:
+    one = with_folder(tmp_path, ", environment: prod")
+    assert one.pipeline.folder_environment == "prod"
+    without = "".join(line for line in one.file.read_text().splitlines(True) if not line.startswith("    prod:"))
+    one.file.write_text(without)
+    with pytest.raises(InvalidPipelineError, match="which `model_deployment` does not declare"):
+        load_pipeline(one.file, {})

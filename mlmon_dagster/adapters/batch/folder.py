@@ -62,22 +62,26 @@ class BatchFolder:
             raise InputError(
                 f"the output {self.target} lies inside the input {self.source}", hint="choose another folder"
             )
-        found = [path for path in self.source.rglob("*.parquet") if not _hidden(path.relative_to(self.source))]
+        found = parquet_files(self.source)
         if not found:
             raise MissingError(f"there is no Parquet file in {self.source}")
-        return sorted(found)
+        return found
 
     def done(self, file: Path) -> DoneFile | None:
         """What is recorded of a file, if it is still the same, was scored by this model, and its output is there."""
+        told = self.recorded(file)
+        ours = told is not None and (told.model, told.version) == (self.scorer.digest, self.scorer.version)
+        return told if ours else None
+
+    def recorded(self, file: Path) -> DoneFile | None:
+        """The same, whichever model scored it."""
         name = str(file.relative_to(self.source))
         try:
             told = DoneFile(**json.loads(self._manifest(name).read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
         state = file.stat()
-        same = (told.size, told.modified_ns, told.model, told.version) == (
-            state.st_size, state.st_mtime_ns, self.scorer.digest, self.scorer.version
-        )  # fmt: skip
+        same = (told.size, told.modified_ns) == (state.st_size, state.st_mtime_ns)
         return told if same and (self.target / name).is_file() else None
 
     def score(self, file: Path, progress: Callable[[int], None] = lambda rows: None) -> DoneFile:
@@ -126,6 +130,11 @@ class BatchFolder:
 
     def _manifest(self, name: str) -> Path:
         return self.target / MANIFESTS / f"{name}.json"
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """The Parquet files in a folder and below, in order; names that begin with `.` or `_` do not count."""
+    return sorted(path for path in folder.rglob("*.parquet") if not _hidden(path.relative_to(folder)))
 
 
 def count_rows(file: Path) -> int:

@@ -1,16 +1,22 @@
 """The same scoring on Spark: every executor scores its own pieces of the folder."""
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlmon_dagster.adapters.batch.folder import BatchFolder, DoneFile
 from mlmon_dagster.adapters.batch.scorer import BatchScorer, check_columns
-from mlmon_dagster.errors import FailedError, InputError
+from mlmon_dagster.errors import FailedError, InputError, MlmonError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+PIECES = 1000
+"""Tasks that the files are spread over at most."""
 
 
 def score_on_spark(source: Path, target: Path, model: Path, version: int, master: str | None = None) -> int:
@@ -52,6 +58,46 @@ def score_on_spark(source: Path, target: Path, model: Path, version: int, master
     except Exception as error:  # Spark's errors come from another language and have no common base
         raise FailedError(f"Spark could not score {source}: {str(error).splitlines()[0]}") from error
     return int(counter.value)
+
+
+def score_files_on_spark(
+    session: Any, folder: BatchFolder, model: Path, files: Sequence[Path]
+) -> tuple[list[DoneFile], dict[str, str]]:
+    """Scores each file where a worker has time for it, as `BatchFolder.score` does here: equal files, each at once.
+
+    What became of the files, and why some could not be scored. Workers reach both folders and the model directory under
+    the same paths, and have this package.
+    """
+    names = [(str(file),) for file in files]
+    pieces = min(len(names), PIECES)
+    frame = session.createDataFrame(names, "file string").repartition(pieces)
+    source, target, directory = str(folder.source), str(folder.target), str(model)
+    version, digest = folder.scorer.version, folder.scorer.digest
+
+    def score(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        import pyarrow as pa
+
+        scorer = BatchScorer.open(Path(directory), version, digest)
+        worker = BatchFolder(Path(source), Path(target), scorer)
+        for batch in batches:
+            told = [_told(worker, Path(name)) for name in batch.column(0).to_pylist()]
+            yield pa.RecordBatch.from_pydict({"told": pa.array(told, pa.string())})
+
+    try:
+        rows = frame.mapInArrow(score, "told string").collect()
+    except Exception as error:  # Spark's errors come from another language and have no common base
+        raise FailedError(f"Spark could not score {source}: {str(error).splitlines()[0]}") from error
+    found = [json.loads(row.told) for row in rows]
+    done = [DoneFile(**one["done"]) for one in found if "done" in one]
+    failed = {one["file"]: one["failed"] for one in found if "failed" in one}
+    return sorted(done, key=lambda one: one.file), failed
+
+
+def _told(worker: BatchFolder, file: Path) -> str:
+    try:
+        return json.dumps({"done": asdict(worker.score(file))})
+    except MlmonError as error:
+        return json.dumps({"file": str(file.relative_to(worker.source)), "failed": error.message})
 
 
 def _arrow(frame: Any) -> "pa.RecordBatch":

@@ -87,23 +87,23 @@ class Spark:
 
     def _frame(self, rows: Rows) -> "DataFrame":
         if self.table is not None and self.time is not None and not rows.query:
-            return _within(self._session().table(self.table), self.time, rows)
+            return _within(self.session().table(self.table), self.time, rows)
         if rows.table is None and not rows.place:
-            return self._session().sql(rows.query or "")
+            return self.session().sql(rows.query or "")
         if rows.table is None:
             if rows.place.endswith(OTHER):
                 raise InputError(f"the engine spark reads Parquet, not {rows.place}", hint="write it as Parquet")
-            frame = self._session().read.parquet(rows.place)
+            frame = self.session().read.parquet(rows.place)
         elif hasattr(rows.table, "mapInArrow"):
             frame = rows.table
         else:
-            frame = self._session().createDataFrame(rows.table)
+            frame = self.session().createDataFrame(rows.table)
         if rows.query is None:
             return frame
         frame.createOrReplaceTempView("rows")
         return frame.sparkSession.sql(rows.query)
 
-    def _session(self) -> "SparkSession":
+    def session(self) -> "SparkSession":
         """The session that is there, or a new one."""
         from pyspark.sql import SparkSession
 
