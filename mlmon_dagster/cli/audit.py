@@ -24,6 +24,7 @@ Example:
   mlmon audit prove 41 > proof.json
   mlmon audit asof 2026-01-05T12:00Z
   mlmon audit fsck
+  mlmon audit predictions house_prices
 """
 
 COLUMNS = ("entry", "at", "actor", "role", "action", "subject", "environment", "reason")
@@ -190,6 +191,31 @@ def fsck(ctx: click.Context, as_json: bool) -> None:
             mark = context.symbol("✓", "yes") if part.sound else context.symbol("✗", " no")
             click.echo(f"{mark} {part.part}: {part.said}")
     ctx.exit(0 if all(part.sound for part in parts) else 1)
+
+
+@command.command(help="Compare every file of shipped predictions with the log: what is missing or changed.")
+@click.argument("pipeline", required=False)
+@output.json_option
+@click.pass_context
+def predictions(ctx: click.Context, pipeline: str | None, as_json: bool) -> None:
+    from functools import cache
+
+    from mlmon_dagster.adapters.prediction_log.destinations import destination_of
+    from mlmon_dagster.adapters.prediction_log.inventory import file_at
+    from mlmon_dagster.lifecycle.shipments import examine_shipped
+
+    _, governance = context.open_governance()
+    opened = cache(destination_of)
+    found = list(examine_shipped(governance, pipeline, lambda place, key: file_at(opened(place), key)))
+    faulty = [one for one in found if one.fault]
+    if as_json:
+        faults = [{"pipeline": one.pipeline, "place": one.place, "key": one.key, "fault": one.fault} for one in faulty]
+        output.document({"files": len(found), "faults": faults})
+    else:
+        for one in faulty:
+            click.echo(f"{context.symbol('✗', 'no')} {one.place}/{one.key}: {one.fault}")
+        click.echo(f"{len(found) - len(faulty)} of {len(found)} recorded files are as they were shipped")
+    ctx.exit(1 if faulty else 0)
 
 
 @command.command(help="Write the tables that are derived from the log again.")

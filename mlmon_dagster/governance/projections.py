@@ -438,6 +438,7 @@ ACTIONS: Mapping[str, Callable[[Entry], tuple[Change, ...]]] = {
     "session.opened": _noted,
     "access.refused": _noted,
     "run.requested": _noted,
+    "predictions.shipped": _noted,
     "person.linked": _linked,
     "person.unlinked": _unlinked,
     "override.proposed": _override_proposed,

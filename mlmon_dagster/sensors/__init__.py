@@ -22,6 +22,7 @@ from mlmon_dagster.sensors.metric_alerts import metric_alert_sensor
 from mlmon_dagster.sensors.reconciliation import reconciliation_sensor
 from mlmon_dagster.sensors.run_failure import failed_run_sensor
 from mlmon_dagster.sensors.runs import requested_run_sensor
+from mlmon_dagster.sensors.shipments import shipment_sensor
 from mlmon_dagster.sensors.windows import window_schedules
 from mlmon_dagster.settings import Settings
 
@@ -51,6 +52,7 @@ def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suff
             heartbeat_sensor(pipelines, raise_alerts, settings, suffix),
             requested_run_sensor(pipelines, settings, suffix),
             reconciliation_sensor(pipelines, raise_alerts, settings, suffix),
+            shipment_sensor(pipelines, settings, suffix),
             checkpoint_sensor(suffix),
             commit_status_sensor(pipelines, settings, suffix),
         ],

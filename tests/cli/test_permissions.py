@@ -18,7 +18,7 @@ TAKES = {
     "approve": "approve",
     "audit": {
         "list": "see", "verify": "see", "export": HERE, "checkpoint": HERE, "key": HERE, "prove": HERE,
-        "rebuild": HERE, "fsck": HERE, "asof": HERE,
+        "rebuild": HERE, "fsck": HERE, "asof": HERE, "predictions": HERE,
     },
     "database": {"migrate": HERE, "roles": HERE},
     "batch-predict": HERE,

@@ -225,3 +225,10 @@ def test_a_folder_of_an_environment_that_is_not_declared_is_refused(tmp_path: Pa
     one.file.write_text(without)
     with pytest.raises(InvalidPipelineError, match="which `model_deployment` does not declare"):
         load_pipeline(one.file, {})
+
+
+def test_shipped_predictions_are_looked_for_where_something_is_live(fleet: SimpleNamespace) -> None:
+    found = tick(fleet, "shipped_predictions")
+    assert found.skip_message == "0 files were recorded"
+    assert not found.run_requests
+    assert tick(fleet, "folders").skip_message == "no folder has new files"
