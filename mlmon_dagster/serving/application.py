@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import json
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from mlmon_dagster.serving.endpoints import Endpoints
@@ -24,6 +24,10 @@ TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 HTML = b"text/html; charset=utf-8"
 
 
+Route = Callable[[Request, str, Reply], Awaitable[Answer] | None]
+"""Predicts for a request with an id: answers through the reply, or gives the work that ends with the answer."""
+
+
 class Application:
     """Answers requests for one model version. While `draining`, health says so. Belongs to one event loop."""
 
@@ -32,8 +36,13 @@ class Application:
         self.draining = False
         self.replays = Replays()
         self._example = example
-        self._endpoints = Endpoints(predictor)
+        endpoints = Endpoints(predictor)
         self._protocol = InferenceProtocol(predictor)
+        self._predictions: Mapping[str, Route] = {
+            "/predict": endpoints.predict,
+            "/invocations": endpoints.invocations,
+            "/batch-predict": endpoints.batch_predict,
+        }
         self._tasks: set[asyncio.Task[None]] = set()
         self._fixed = {
             "/ping": self._ping,
@@ -50,7 +59,7 @@ class Application:
 
     def count(self, request: Request, status: int) -> None:
         """Counts an answered request."""
-        self.predictor.metrics.request(request.route, status, request.seconds)
+        self.predictor.metrics.request(request.route, status, time.perf_counter() - request.began)
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Answers through `reply`, at once or later; whatever goes wrong is an answer, too."""
@@ -62,15 +71,15 @@ class Application:
             reply(failed(request))
 
     def look(self) -> None:
-        """Once a second: feeds the detectors of the stream."""
-        self.predictor.stream.look(time.time())
+        """Once a second: counts what was predicted since, and feeds the detectors of the stream."""
+        self.predictor.look(time.time())
 
     def _handle(self, request: Request, reply: Reply) -> None:
         path = request.path
-        if path in ("/predict", "/invocations", "/batch-predict"):
+        if (predict := self._predictions.get(path)) is not None:
             request.route = path
             _require_method(request, "POST")
-            self._predict(request, reply, path)
+            self._predict(request, reply, predict)
         elif path in self._fixed:
             request.route = path
             _require_method(request, "GET", "HEAD")
@@ -81,23 +90,19 @@ class Application:
         else:
             raise ProblemError(404, f"there is nothing at {path[:100]}; see /docs")
 
-    def _predict(self, request: Request, reply: Reply, path: str) -> None:
+    def _predict(self, request: Request, reply: Reply, predict: "Route") -> None:
         brought = request_id(request)
-        id_ = brought or self.predictor.new_id()
-        if brought is not None:
+        if brought is None:
+            id_ = self.predictor.new_id()
+        else:
+            id_ = brought
             if self.replays.seen(brought, request, reply):
                 return
             reply = self._remembered(brought, reply)
         try:
-            if path == "/predict":
-                self._endpoints.predict(request, id_, reply)
-            elif path == "/invocations":
-                if not self._endpoints.single_invocation(request, id_, reply):
-                    self._later(request, reply, self._endpoints.invocations(request, id_))
-            elif path == "/batch-predict":
-                self._later(request, reply, self._endpoints.batch_predict(request, id_))
-            else:
-                self._later(request, reply, self._protocol.infer(request, id_))
+            work = predict(request, id_, reply)
+            if work is not None:
+                self._later(request, reply, work)
         except ProblemError as problem:
             reply(problem.answer)
         except Exception:  # told here, so that the id is free again
@@ -127,7 +132,7 @@ class Application:
     def _inference_protocol(self, request: Request, reply: Reply, resource: str) -> None:
         if resource == "infer":
             _require_method(request, "POST")
-            self._predict(request, reply, "infer")
+            self._predict(request, reply, self._protocol.infer)
             return
         _require_method(request, "GET", "HEAD")
         if resource in ("live", "ready", "model-ready"):

@@ -60,7 +60,8 @@ async def _body(receive: Receive, limit: int) -> bytes:
 
 
 async def _send(send: Send, answer: Answer, closing: bool) -> None:
-    headers = [(b"content-type", answer.kind), (b"content-length", b"%d" % len(answer.body)), *answer.headers]
+    headers = [(b"content-type", answer.kind), (b"content-length", b"%d" % len(answer.body))]
+    headers += [(name, value) for name, _, value in (line.partition(b": ") for line in answer.headers.splitlines())]
     if closing:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

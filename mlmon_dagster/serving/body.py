@@ -14,7 +14,7 @@ def require_kind(request: Request, *kinds: bytes) -> bytes:
     """The body's content type, one of `kinds`; `ProblemError` 415 for others, other charsets and compressed bodies."""
     headers = request.headers
     found = headers.get(b"content-type", b"")
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
         raise ProblemError(415, "compressed bodies are not accepted")
     if found in kinds:
         return found

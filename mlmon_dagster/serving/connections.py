@@ -25,7 +25,7 @@ class Connections:
         self._open: set[HttpConnection] = set()
         self._servers: list[asyncio.Server] = []
         self.draining = False
-        self.date = formatdate(usegmt=True).encode()
+        self._set_date()
         self._sweeper = self._loop.call_later(1.0, self._sweep)
 
     async def accept(self, listener: socket.socket) -> asyncio.Server:
@@ -35,6 +35,10 @@ class Connections:
         )
         self._servers.append(server)
         return server
+
+    def _set_date(self) -> None:
+        self.date = formatdate(usegmt=True).encode()
+        self.usual_head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ndate: %b\r\n" % self.date
 
     def opened(self, connection: HttpConnection) -> None:
         """A client has connected."""
@@ -77,7 +81,7 @@ class Connections:
 
     def _sweep(self) -> None:
         self._sweeper = self._loop.call_later(1.0, self._sweep)
-        self.date = formatdate(usegmt=True).encode()
+        self._set_date()
         now = self._loop.time()
         for connection in [one for one in self._open if 0 < one.deadline < now]:
             connection.expire()

@@ -1,28 +1,42 @@
 """What each prediction route reads and answers."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from mlmon_dagster.adapters.prediction_log.rows import Row
 from mlmon_dagster.serving.body import ARROW, CSV, parse_json, read_json, require_kind
 from mlmon_dagster.serving.decoding import Decoders
-from mlmon_dagster.serving.messages import JSON, Answer, Reply, Request
-from mlmon_dagster.serving.predictor import Predictor, Scored, ScoredBatch, batch_of, unlogged
+from mlmon_dagster.serving.messages import JSON, Answer, Reply, Request, identified
+from mlmon_dagster.serving.predictor import Predictor, ScoredBatch, batch_of, unlogged
 from mlmon_dagster.serving.records import Record, read_invocation, read_record, read_records
 from mlmon_dagster.serving.tables import matrix_of_table, read_table, records_of_table, table_answer
 
 _encode = msgspec.json.Encoder().encode
 
+SINGLE_BYTES = 100_000
+"""A longer body of `/invocations` is not tried as one row."""
+
+
+class Invocation(msgspec.Struct, gc=False):
+    """The answer of `/invocations` to one row, as MLflow's clients read it."""
+
+    predictions: tuple[Any]
+    id: str
+    drift_scores: tuple[float]
+    model_version: int
+
 
 class Endpoints:
-    """The prediction routes of one model. The single-row ones answer through `reply`, the others return."""
+    """The prediction routes of one model: one row is answered through `reply`, for more there is work to await."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self._inputs = predictor.model.inputs
         self._decoders = Decoders(self._inputs)
+        self._version = predictor.served.version
 
     def predict(self, request: Request, id_: str, reply: Reply) -> None:
         """`POST /predict`: one record."""
@@ -36,19 +50,17 @@ class Endpoints:
         answer = self._predictor.answer
         self._predictor.predict(request, reply, id_, values, lambda scored: _encode(answer(scored, received)))
 
-    def single_invocation(self, request: Request, id_: str, reply: Reply) -> bool:
-        """`POST /invocations` with one row, the usual case; whether it was one."""
-        if len(request.body) > 100_000:
-            return False
-        rows = self._decoders.split(request.body)
-        if rows is None or len(rows) != 1:
-            return False
-        require_kind(request, JSON)
-        self._predictor.predict(request, reply, id_, rows[0], self._invocation)
-        return True
-
-    async def invocations(self, request: Request, id_: str) -> Answer:
+    def invocations(self, request: Request, id_: str, reply: Reply) -> Awaitable[Answer] | None:
         """`POST /invocations`: as MLflow and SageMaker ask, in JSON or CSV."""
+        if len(request.body) < SINGLE_BYTES:
+            rows = self._decoders.split(request.body)
+            if rows is not None and len(rows) == 1:
+                require_kind(request, JSON)
+                self._predictor.predict(request, reply, id_, rows[0], self._invocation)
+                return None
+        return self._many_invocations(request, id_)
+
+    async def _many_invocations(self, request: Request, id_: str) -> Answer:
         kind = require_kind(request, JSON, CSV)
         if kind == CSV:
             batch, logged = await self._table(request, id_, kind)
@@ -64,11 +76,11 @@ class Endpoints:
             "predictions": batch.predictions.tolist(),
             "id": id_,
             "drift_scores": batch.means.tolist(),
-            "model_version": self._predictor.served.version,
+            "model_version": self._version,
         }
         return _answer(_encode(body), id_, logged)
 
-    async def batch_predict(self, request: Request, id_: str) -> Answer:
+    async def batch_predict(self, request: Request, id_: str, reply: Reply) -> Answer:
         """`POST /batch-predict`: records in JSON, rows in CSV or an Arrow stream; answered in kind."""
         kind = require_kind(request, JSON, CSV, ARROW)
         if kind != JSON:
@@ -108,31 +120,17 @@ class Endpoints:
             return await self._predictor.predict_rows(request, id_, matrix_of_table(table))
         return await self._framed(request, id_, records_of_table(table))
 
-    def _invocation(self, scored: Scored) -> bytes:
-        return _encode(
-            {
-                "predictions": [scored.prediction],
-                "id": scored.id,
-                "drift_scores": [scored.mean],
-                "model_version": self._predictor.served.version,
-            }
-        )
+    def _invocation(self, scored: Row) -> bytes:
+        return _encode(Invocation((scored.prediction,), scored.id, (scored.mean,), self._version))
 
 
-def _singly(batch: ScoredBatch, values: Sequence[Sequence[Any]]) -> list[Scored]:
-    rows = zip(
-        values,
-        batch.predictions.tolist(),
-        batch.scores.tolist(),
-        batch.means.tolist(),
-        batch.largest.tolist(),
-        strict=True,
-    )
+def _singly(batch: ScoredBatch, values: Sequence[Sequence[Any]]) -> list[Row]:
+    rows = zip(values, batch.predictions.tolist(), batch.means.tolist(), batch.largest.tolist(), strict=True)
     return [
-        Scored(f"{batch.id}-{n}", batch.moment, came, prediction, scores, mean, largest)
-        for n, (came, prediction, scores, mean, largest) in enumerate(rows)
+        Row(f"{batch.id}-{n}", batch.moment, came, prediction, mean, largest)
+        for n, (came, prediction, mean, largest) in enumerate(rows)
     ]
 
 
 def _answer(body: bytes, id_: str, logged: bool) -> Answer:
-    return Answer(body if logged else unlogged(body), headers=((b"x-request-id", id_.encode()),))
+    return Answer(body if logged else unlogged(body), headers=identified(id_))

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlmon_dagster.serving.body import parse_json, require_kind
 from mlmon_dagster.serving.decoding import Decoders, InferRequest, Tensor
-from mlmon_dagster.serving.messages import JSON, Answer, Request
+from mlmon_dagster.serving.messages import JSON, Answer, Reply, Request, identified
 from mlmon_dagster.serving.predictor import Predictor, ScoredBatch, batch_of, unlogged
 from mlmon_dagster.serving.problems import ProblemError
 from mlmon_dagster.serving.records import read_record
@@ -61,7 +61,7 @@ class InferenceProtocol:
         }
         return Answer(_encode(body))
 
-    async def infer(self, request: Request, id_: str) -> Answer:
+    async def infer(self, request: Request, id_: str, reply: Reply) -> Answer:
         """Inference on tensors: one (n, features), or one for each feature, (n,) or (n, 1)."""
         require_kind(request, JSON)
         if request.headers.get(b"inference-header-content-length") is not None:
@@ -115,7 +115,7 @@ class InferenceProtocol:
             "parameters": {"drift_score": float(batch.means.mean()), "drift_max": float(batch.largest.max())},
         }
         content = _encode(body)
-        return Answer(content if logged else unlogged(content), headers=((b"x-request-id", id_.encode()),))
+        return Answer(content if logged else unlogged(content), headers=identified(id_))
 
 
 def _convert(raw: Any) -> InferRequest:

@@ -30,13 +30,19 @@ class Request:
         return time.perf_counter() - self.began
 
 
+def identified(id_: str) -> bytes:
+    """The header line that tells the request's id."""
+    return b"x-request-id: %b\r\n" % id_.encode()
+
+
 class Answer(msgspec.Struct):
     """What is sent back."""
 
     body: bytes = b""
     status: int = 200
     kind: bytes = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: bytes = b""
+    """Further header lines, each with its end."""
 
 
 Reply = Callable[[Answer], None]

@@ -5,7 +5,7 @@ import errno
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlmon_dagster.adapters.prediction_log.destinations import destination_of
 from mlmon_dagster.adapters.prediction_log.disk import Disk, OsDisk, make_directory
 from mlmon_dagster.adapters.prediction_log.reading import QUARANTINE
-from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader
+from mlmon_dagster.adapters.prediction_log.rows import Row, SegmentHeader, payloads_of
 from mlmon_dagster.adapters.prediction_log.segments import (
     SEGMENT_BYTES,
     SEGMENT_SECONDS,
@@ -50,6 +50,10 @@ AFAR_SECONDS = 1.0
 REMOTE_ATTEMPTS = 2
 """How often a group is offered to the destination before its requests are refused: their clients wait."""
 
+ENOUGH = 64
+"""Rows that are committed together without waiting for another turn of the event loop."""
+PATIENCE, LONGEST_PATIENCE_SECONDS = 0.25, 0.002
+"""How long the thread waits for those whom it has just answered, as a share of what a commit takes, and at most."""
 IDLE_SECONDS = 0.5
 """How often an idle log looks at its segment's age and at the free space."""
 SYNC_SECONDS = 0.2
@@ -94,21 +98,32 @@ class LogOptions:
         return str((self.directory / self.ship_to).absolute())
 
 
-@dataclass
+@dataclass(eq=False)
 class Group:
-    """Payloads that are committed together."""
+    """Rows and payloads that came together, and those who wait for them."""
 
-    payloads: list[bytes] = field(default_factory=list)
-    done: threading.Event | None = None
-    """For those who wait in threads."""
-    settled: list["Settled"] = field(default_factory=list)
-    """Called on the event loop when the group is on the disk, or refused."""
     loop: asyncio.AbstractEventLoop | None = None
+    rows: list[Row] = field(default_factory=list)
+    """Those of all groups in one commit become one payload."""
+    payloads: list[bytes] = field(default_factory=list)
+    settled: list[tuple["Settled", tuple[Any, ...]]] = field(default_factory=list)
+    """Called on the event loop when the group is on the disk, or refused."""
+    done: threading.Event | None = None
+    """For one who waits in a thread."""
     logged: bool = False
     error: LogRefusedError | None = None
 
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.payloads)
 
-Settled = Callable[[Group], object]
+    def settle(self) -> None:
+        """Tells those who wait on the event loop."""
+        for settled, told in self.settled:
+            settled(self, *told)
+
+
+Settled = Callable[..., object]
+"""Called with the group, then with what was given to `put`."""
 
 
 @dataclass
@@ -136,8 +151,10 @@ class ShippingCounts:
 class PredictionLog:
     """The log of one process: `append` from any thread, or `put` from the event loop.
 
-    Groups are committed by a thread of the log's own, or, where the disk is quick (and in the class `process`), by the
-    event loop itself at the end of a turn: handing a group to a thread and back costs more than such a commit.
+    What comes in one turn of the loop, and in those that follow at once, is one group. Groups are committed by a thread
+    of the log's own, or, where the disk is quick (and in the class `process`), by the event loop itself: handing a
+    group to a thread and back costs more than such a commit. The thread waits a little for those whom the commit before
+    has answered: they are likely to come again, and share one sync then.
     """
 
     def __init__(
@@ -160,8 +177,15 @@ class PredictionLog:
         self._ready = threading.Condition()
         self._writing = threading.Lock()
         """Held while the writer is used."""
-        self._group = Group()
-        self._pending = 0
+        self._most = options.queue_rows
+        self._turn: Group | None = None
+        """What came in this turn of the event loop; only the loop uses it."""
+        self._queue: list[Group] = []
+        self._queued = 0
+        """Rows and payloads that the thread, or a commit, has."""
+        self._wanted = 1
+        """How many of them wake the thread."""
+        self._answered = self._hasty = 0
         self._busy = self._closed = False
         self._defers = options.durability == "process"
         self._usual_seconds = 0.0 if self._defers else 1.0
@@ -179,7 +203,8 @@ class PredictionLog:
     @property
     def pending(self) -> int:
         """Payloads that wait for the disk."""
-        return self._pending
+        turn = self._turn
+        return self._queued + (len(turn) if turn is not None else 0)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -189,7 +214,7 @@ class PredictionLog:
             "promise": DURABILITY[options.durability],
             "when_full": options.when_full,
             "failing": self.failing,
-            "waiting": self._pending,
+            "waiting": self.pending,
             "sample": options.sample,
             "shipped_to": options.destination,
             "shipping_failed": self.shipping.last_failure or None,
@@ -217,36 +242,71 @@ class PredictionLog:
 
     def append(self, payload: bytes) -> bool:
         """Waits until the payload is kept: whether it was logged. `LogRefusedError` when it must not be answered."""
+        group = Group(payloads=[payload], done=threading.Event())
         with self._ready:
-            group = self._join(payload, notify=True)
-            done = group.done = group.done or threading.Event()
-        done.wait()
+            self._require_room()
+            self._enqueue(group)
+        assert group.done is not None  # noqa: S101 - set above
+        group.done.wait()
         if group.error:
             raise group.error
         return group.logged
 
-    def put(self, payload: bytes, loop: asyncio.AbstractEventLoop, settled: Settled) -> None:
+    def put(self, payload: bytes, loop: asyncio.AbstractEventLoop, settled: Settled, *told: Any) -> None:
         """The same for an event loop: `settled` is called there. `LogRefusedError` at once when too many wait."""
-        with self._ready:
-            inline = not self._busy and self._usual_seconds < INLINE_SECONDS and self.options.durability in INLINE
-            group = self._join(payload, notify=not inline)
-            if inline and group.loop is None:
-                loop.call_soon(self._commit_here)
-            group.loop = loop
-            group.settled.append(settled)
+        group = self._joined(loop)
+        group.payloads.append(payload)
+        group.settled.append((settled, told))
 
-    def _join(self, payload: bytes, *, notify: bool) -> Group:
+    def put_row(self, row: Row, loop: asyncio.AbstractEventLoop, settled: Settled, *told: Any) -> None:
+        """The same for one row."""
+        group = self._turn
+        if group is None or self._queued + len(group.settled) >= self._most:
+            group = self._joined(loop)
+        group.rows.append(row)
+        group.settled.append((settled, told))
+
+    def _joined(self, loop: asyncio.AbstractEventLoop) -> Group:
+        self._require_room()
+        group = self._turn
+        if group is None:
+            group = self._turn = Group(loop)
+            loop.call_soon(self._end_turn, group, 0)
+        return group
+
+    def _require_room(self) -> None:
         if self._closed:
             raise LogRefusedError("the prediction log is closed")
-        if self._pending >= self.options.queue_rows:
+        if (waiting := self.pending) >= self._most:
             self.counts.refused_full_queue += 1
-            raise LogRefusedError(f"{self._pending} predictions wait for the disk")
-        group = self._group
-        group.payloads.append(payload)
-        self._pending += 1
-        if notify and len(group.payloads) == 1:
+            raise LogRefusedError(f"{waiting} predictions wait for the disk")
+
+    def _end_turn(self, group: Group, before: int) -> None:
+        """Once a turn of the loop has brought no more."""
+        if before < len(group.settled) < ENOUGH and group.loop is not None:
+            group.loop.call_soon(self._end_turn, group, len(group.settled))
+            return
+        self._turn = None
+        with self._ready:
+            inline = not self._busy and not self._queue and self._usual_seconds < INLINE_SECONDS
+            inline = inline and self.options.durability in INLINE
+            if self._closed:
+                group.error = LogRefusedError("the prediction log is closed")
+            elif inline:
+                self._queued += len(group)
+            else:
+                self._enqueue(group)
+        if group.error is not None:
+            group.settle()
+        elif inline:
+            self._commit([group])
+            group.settle()
+
+    def _enqueue(self, group: Group) -> None:
+        self._queue.append(group)
+        self._queued += len(group)
+        if self._queued >= self._wanted:
             self._ready.notify()
-        return group
 
     def close(self) -> None:
         """Commits what waits, ends the segment; later payloads are refused."""
@@ -265,60 +325,69 @@ class PredictionLog:
         while True:
             with self._ready:
                 self._busy = False
-                if not self._group.payloads and not self._closed:
+                if not self._queue and not self._closed:
                     self._ready.wait(SYNC_SECONDS if self._defers else IDLE_SECONDS)
-                group, closed = self._take(), self._closed
-                self._busy = bool(group.payloads)
-            if group.payloads:
-                self._commit(group)
-                if group.loop is not None:
-                    _settle(group.loop, group)
+                if self._queue and not self._defers:
+                    self._gather()
+                groups, self._queue, closed = self._queue, [], self._closed
+                self._busy = bool(groups)
+            if groups:
+                self._commit(groups)
+                self._answered = sum(map(len, groups))
+                for group in groups:
+                    if group.loop is not None:
+                        _settle(group.loop, group)
             elif closed:
                 return
             else:
                 self._idle()
 
-    def _take(self) -> Group:
-        group, self._group = self._group, Group()
-        return group
+    def _gather(self) -> None:
+        """Waits for those whom the last commit answered; not for a while where they did not come again in time."""
+        if self._hasty:
+            self._hasty -= 1
+            return
+        self._wanted = self._queued + self._answered
+        patience = min(self._usual_seconds * PATIENCE, LONGEST_PATIENCE_SECONDS)
+        if not self._ready.wait_for(lambda: self._queued >= self._wanted or self._closed, patience):
+            self._hasty = 16
+        self._wanted = 1
 
-    def _commit_here(self) -> None:
-        """On the event loop; a group that the thread has taken meanwhile is settled by it."""
-        with self._ready:
-            group = self._take()
-        if group.payloads:
-            self._commit(group)
-            for settled in group.settled:
-                settled(group)
-
-    def _commit(self, group: Group) -> None:
+    def _commit(self, groups: Sequence[Group]) -> None:
         with self._writing:
-            group.logged = self._kept(group)
-        if not group.logged and self.options.when_full == "fail_open":
-            self.counts.unlogged += len(group.payloads)
-        elif not group.logged:
-            group.error = LogRefusedError(f"the prediction log cannot be written ({self.failing})")
+            logged = self._kept(groups)
+        size = sum(map(len, groups))
+        error = None
+        if not logged and self.options.when_full == "fail_open":
+            self.counts.unlogged += size
+        elif not logged:
+            error = LogRefusedError(f"the prediction log cannot be written ({self.failing})")
         with self._ready:
-            self._pending -= len(group.payloads)
-        if group.done is not None:
-            group.done.set()
+            self._queued -= size
+        for group in groups:
+            group.logged, group.error = logged, error
+            if group.done is not None:
+                group.done.set()
 
-    def _kept(self, group: Group) -> bool:
+    def _kept(self, groups: Sequence[Group]) -> bool:
         if self.failing is not None:
             self._look()
             if self.failing is not None:
                 return False
         began = time.perf_counter()
         try:
-            self._writer.commit(group.payloads, self._clock(), defer=self._defers)
-        except OSError as error:
+            payloads = [payload for group in groups for payload in group.payloads]
+            if rows := [row for group in groups for row in group.rows]:
+                payloads += payloads_of(rows)
+            self._writer.commit(payloads, self._clock(), defer=self._defers)
+        except Exception as error:  # a row that cannot be written refuses its group, and must not end the thread
             self._failed(error)
             return False
         seconds = time.perf_counter() - began
         self.counts.commit_seconds = seconds
         self._usual_seconds += (seconds - self._usual_seconds) / 8
         self.counts.commits += 1
-        self.counts.payloads += len(group.payloads)
+        self.counts.payloads += sum(map(len, groups))
         if time.monotonic() - self._looked > SYNC_SECONDS and not self._defers:
             self._look()
         return True
@@ -368,8 +437,8 @@ class PredictionLog:
             self._failed(error)
         self._looked = time.monotonic()
 
-    def _failed(self, error: OSError) -> None:
-        reason = error.strerror or str(error)
+    def _failed(self, error: Exception) -> None:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         if self.failing is None:
             logging.getLogger("mlmon.serving").error("the prediction log fails: %s", reason)
         self.failing = reason
@@ -395,11 +464,7 @@ def _writer(options: LogOptions, header: SegmentHeader, disk: Disk) -> "SegmentW
 
 
 def _settle(loop: asyncio.AbstractEventLoop, group: Group) -> None:
-    def settle() -> None:
-        for settled in group.settled:
-            settled(group)
-
     try:
-        loop.call_soon_threadsafe(settle)
+        loop.call_soon_threadsafe(group.settle)
     except RuntimeError:
         return  # the loop has ended, and nobody waits any more

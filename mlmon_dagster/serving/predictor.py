@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from mlmon_dagster.drift.scorer import Calibration, RecordScorer
 from mlmon_dagster.errors import DataError
 from mlmon_dagster.serving.claims import claims_of
 from mlmon_dagster.serving.decoding import EXACT
-from mlmon_dagster.serving.messages import Answer, Reply, Request
+from mlmon_dagster.serving.messages import Answer, Reply, Request, identified
 from mlmon_dagster.serving.metrics import ServerMetrics
 from mlmon_dagster.serving.microbatch import MicroBatcher
 from mlmon_dagster.serving.prediction_log import Group, LogRefusedError, PredictionLog
@@ -50,19 +51,6 @@ class Prediction(msgspec.Struct):
     model_version: int
 
 
-class Scored(msgspec.Struct, gc=False):
-    """What is known of one record once it is predicted and scored."""
-
-    id: str
-    moment: int
-    """Nanoseconds since 1970."""
-    values: Sequence[Any]
-    prediction: Any
-    scores: Sequence[float]
-    mean: float
-    largest: float
-
-
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
     """What is known of many records; arrays of one length."""
@@ -70,13 +58,11 @@ class ScoredBatch:
     id: str
     moment: int
     predictions: np.ndarray
-    scores: np.ndarray
-    """(rows, features)"""
     means: np.ndarray
     largest: np.ndarray
 
 
-Render = Callable[[Scored], bytes]
+Render = Callable[[Row], bytes]
 
 
 class Predictor:
@@ -98,14 +84,16 @@ class Predictor:
     ) -> None:
         self.model, self.scorer, self.calibration, self.served, self.log = model, scorer, calibration, served, log
         self.bands = bands or Bands()
-        self.metrics = metrics or ServerMetrics()
+        self.metrics = metrics or ServerMetrics(self.bands)
         self.stream = ScoreStream(calibration)
         self.names = [column.name for column in model.inputs]
-        self.scored_names = [self.names[place] for place in scorer.scored]
+        self._scored_places = scorer.scored
+        self.scored_names = [self.names[place] for place in self._scored_places]
         self._compiled = model.rows if model.form.compiled else None
         self._nullable = any(column.nullable for column in model.inputs)
         self._scales = _plain_scales(scorer)
-        self._prefix, self._count = log.boot[:8], 0
+        self._id, self._count = f"{log.boot[:8]}-%08x", 0
+        self._share = log.options.sample
         self._second, self._second_text = -1, ""
         self.batcher = MicroBatcher(self._compute)
         self.inline_rows = self._calibrate()
@@ -113,7 +101,7 @@ class Predictor:
     def new_id(self) -> str:
         """An id for a request that brought none: unique to this process."""
         self._count += 1
-        return f"{self._prefix}-{self._count:08x}"
+        return self._id % self._count
 
     def predict(self, request: Request, reply: Reply, id_: str, values: Sequence[Any], render: Render) -> None:
         """Predicts one record, whose values are in the model's order, `None` where one is missing.
@@ -121,26 +109,44 @@ class Predictor:
         `reply` gets what `render` makes of it once it is in the log, or a problem.
         """
 
-        def done(prediction: Any, error: Exception | None) -> None:
-            try:
-                if error is not None:
-                    raise _refusal(error)
-                within_deadline(request)
-                self._conclude(request, reply, self._scored(id_, values, prediction), render)
-            except ProblemError as problem:
-                reply(problem.answer)
-            except Exception:  # a request ends here
-                reply(failed(request))
-
         if self._compiled is None:
-            self.batcher.add(values, done)
+            self.batcher.add(values, partial(self._predicted, request, reply, id_, values, render))
             return
         try:
             prediction = self._row(values)
-        except Exception as error:  # told in `done`, as those from the thread are
-            done(None, error)
+        except Exception as error:  # told as those from the thread are
+            self._predicted(request, reply, id_, values, render, None, error)
         else:
-            done(prediction, None)
+            self._predicted(request, reply, id_, values, render, prediction, None)
+
+    def _predicted(
+        self,
+        request: Request,
+        reply: Reply,
+        id_: str,
+        values: Sequence[Any],
+        render: Render,
+        prediction: Any,
+        error: Exception | None,
+    ) -> None:
+        """Scores the record, and answers when it is in the log."""
+        try:
+            if error is not None:
+                raise _refusal(error)
+            within_deadline(request)
+            scored = self._scored(id_, values, prediction)
+            scored.claims = self._claims(request, scored.moment)
+            body = render(scored)
+            if self._share < 1.0 and not self._sampled(id_):
+                reply(Answer(body, headers=identified(id_)))
+            else:
+                self.log.put_row(scored, asyncio.get_running_loop(), _settled, reply, id_, body)
+        except ProblemError as problem:
+            reply(problem.answer)
+        except LogRefusedError as refused:
+            reply(ProblemError(503, refused.reason).answer)
+        except Exception:  # a request ends here
+            reply(failed(request))
 
     async def predict_rows(self, request: Request, id_: str, matrix: np.ndarray) -> tuple[ScoredBatch, bool]:
         """Predicts float64 rows (n, inputs), NaN where a value is missing; whether they were logged."""
@@ -168,21 +174,15 @@ class Predictor:
             matrix.tolist(), batch.predictions.tolist(), batch.means.tolist(), batch.largest.tolist(), strict=True
         )
         said = self._claims(request, batch.moment)
-        more = () if said is None else (said,)
         logged = await self._kept(
-            encode_rows(
-                [
-                    (f"{id_}-{n}", batch.moment, values, y, mean, top, *more)
-                    for n, (values, y, mean, top) in enumerate(rows)
-                ]
-            ),
+            encode_rows([Row(f"{id_}-{n}", batch.moment, *row, said) for n, row in enumerate(rows)]),
             id_,
         )
         return batch, logged
 
     async def predict_records(
         self, request: Request, id_: str, records: Sequence[Sequence[Any]]
-    ) -> tuple[list[Scored], bool]:
+    ) -> tuple[list[Row], bool]:
         """Predicts records with values of any kind; whether they were logged."""
         loop = asyncio.get_running_loop()
         try:
@@ -195,11 +195,13 @@ class Predictor:
             for n, (values, prediction) in enumerate(zip(records, predictions, strict=True))
         ]
         claims = self._claims(request, found[0].moment)
-        return found, await self._kept(encode_rows([_row(one, claims) for one in found]), id_)
+        for one in found:
+            one.claims = claims
+        return found, await self._kept(encode_rows(found), id_)
 
-    def answer(self, scored: Scored, received: Any) -> Prediction:
+    def answer(self, scored: Row, received: Any) -> Prediction:
         """What `/predict` says of a record."""
-        scores = [scored.scores[place] for place in self.scorer.scored]
+        scores = self._scores(scored.values)
         return Prediction(
             scored.id,
             scored.prediction,
@@ -225,6 +227,11 @@ class Predictor:
             self._second_text = datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
         return f"{self._second_text}{rest // 1_000_000:03d}Z"
 
+    def look(self, now: float) -> None:
+        """Counts what came since the last look, and feeds the stream's detectors; `now` is seconds since 1970."""
+        self.metrics.look()
+        self.stream.look(now)
+
     def close(self) -> None:
         """Ends the threads and the log."""
         self.batcher.close()
@@ -249,30 +256,40 @@ class Predictor:
         predictions: list[Any] = self.model.predict(pd.DataFrame(list(records), columns=self.names)).tolist()
         return predictions
 
-    def _scored(self, id_: str, values: Sequence[Any], prediction: Any) -> Scored:
+    def _scores(self, values: Sequence[Any]) -> Sequence[float]:
+        """|z| of every feature that has a score."""
+        if self._scales is not None:
+            try:
+                return [
+                    abs(value - center) * scale for value, (center, scale) in zip(values, self._scales, strict=True)
+                ]
+            except TypeError:  # a value is missing
+                pass
+        scores = self.scorer.row(values)[0]
+        return [scores[place] for place in self._scored_places]
+
+    def _scored(self, id_: str, values: Sequence[Any], prediction: Any) -> Row:
         if (isinstance(prediction, float) and not math.isfinite(prediction)) or prediction is None:
             raise ProblemError(500, "the model gave a prediction that is not a finite number")
-        scales = self._scales
         mean = NAN
-        if scales is not None:
-            scores, total, largest = [], 0.0, 0.0
+        if self._scales is not None:
+            total = largest = 0.0
             try:
-                for value, (center, scale) in zip(values, scales, strict=True):
+                for value, (center, scale) in zip(values, self._scales, strict=True):
                     score = abs(value - center) * scale
-                    scores.append(score)
                     total += score
                     if score > largest:
                         largest = score
-                mean = total / len(scales)
+                mean = total / len(values)
             except TypeError:  # a value is missing
                 mean = NAN
         if mean != mean:
-            scores, mean, largest = self.scorer.row(values)
+            _, mean, largest = self.scorer.row(values)
         if not largest < math.inf:
             raise ProblemError(422, "a feature lies too far from the reference for a score")
         self.stream.observe(mean)
-        self.metrics.prediction(mean, self.bands.band(mean))
-        return Scored(id_, time.time_ns(), values, prediction, scores, mean, largest)
+        self.metrics.prediction(mean)
+        return Row(id_, time.time_ns(), values, prediction, mean, largest)
 
     def _scored_rows(self, id_: str, matrix: np.ndarray) -> ScoredBatch:
         assert self.model.rows is not None  # noqa: S101 - asked by `predict_rows`
@@ -282,14 +299,14 @@ class Predictor:
             raise _refusal(error) from error
         if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
             raise ProblemError(500, "the model gave a prediction that is not a finite number")
-        scores, means, largest = self.scorer.rows(matrix)
+        _, means, largest = self.scorer.rows(matrix)
         if not np.isfinite(largest).all():
             raise ProblemError(422, "a feature lies too far from the reference for a score")
-        return ScoredBatch(id_, time.time_ns(), predictions, scores, means, largest)
+        return ScoredBatch(id_, time.time_ns(), predictions, means, largest)
 
     def _observe_all(self, means: np.ndarray) -> None:
         self.stream.observe_all(means)
-        self.metrics.predictions_of(means, self.bands)
+        self.metrics.predictions_of(means)
 
     def _claims(self, request: Request, moment: int) -> Claims | None:
         claims = claims_of(request.headers, moment)
@@ -297,37 +314,13 @@ class Predictor:
             self.metrics.skewed += 1
         return claims
 
-    def _conclude(self, request: Request, reply: Reply, scored: Scored, render: Render) -> None:
-        claims = self._claims(request, scored.moment)
-        body = render(scored)
-        if not self._sampled(scored.id):
-            reply(Answer(body, headers=((b"x-request-id", scored.id.encode()),)))
-            return
-        headers = ((b"x-request-id", scored.id.encode()),)
-
-        def settled(group: Group) -> None:
-            if group.error is not None:
-                reply(ProblemError(503, group.error.reason).answer)
-            else:
-                reply(Answer(body if group.logged else unlogged(body), headers=headers))
-
-        try:
-            self.log.put(encode_rows([_row(scored, claims)]), asyncio.get_running_loop(), settled)
-        except LogRefusedError as error:
-            raise ProblemError(503, error.reason) from error
-
     async def _kept(self, payload: bytes, id_: str) -> bool:
         if not self._sampled(id_):
             return True
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Group] = loop.create_future()
-
-        def settled(group: Group) -> None:
-            if not future.done():
-                future.set_result(group)
-
         try:
-            self.log.put(payload, loop, settled)
+            self.log.put(payload, loop, _resolve, future)
         except LogRefusedError as error:
             raise ProblemError(503, error.reason) from error
         group = await future
@@ -336,8 +329,7 @@ class Predictor:
         return group.logged
 
     def _sampled(self, id_: str) -> bool:
-        share = self.log.options.sample
-        return share >= 1.0 or zlib.crc32(id_.encode()) < share * 2**32
+        return self._share >= 1.0 or zlib.crc32(id_.encode()) < self._share * 2**32
 
     def _calibrate(self) -> int:
         """Rows up to which a batch is computed on the event loop: measured with 1 and 256 rows at the start."""
@@ -367,19 +359,25 @@ def _plain_scales(scorer: RecordScorer) -> "list[tuple[float, float]] | None":
     return None
 
 
-def _row(scored: Scored, claims: Claims | None) -> Row:
-    if claims is None:
-        return scored.id, scored.moment, scored.values, scored.prediction, scored.mean, scored.largest
-    return scored.id, scored.moment, scored.values, scored.prediction, scored.mean, scored.largest, claims
+def _settled(group: Group, reply: Reply, id_: str, body: bytes) -> None:
+    """Answers a record whose row is in the log, or was refused."""
+    if group.error is not None:
+        reply(ProblemError(503, group.error.reason).answer)
+    else:
+        reply(Answer(body if group.logged else unlogged(body), headers=identified(id_)))
 
 
-def batch_of(found: Sequence[Scored]) -> ScoredBatch:
+def _resolve(group: Group, future: "asyncio.Future[Group]") -> None:
+    if not future.done():
+        future.set_result(group)
+
+
+def batch_of(found: Sequence[Row]) -> ScoredBatch:
     """Records of one request as arrays."""
     return ScoredBatch(
         found[0].id.rpartition("-")[0],
         found[0].moment,
         np.array([one.prediction for one in found]),
-        np.array([one.scores for one in found]),
         np.array([one.mean for one in found]),
         np.array([one.largest for one in found]),
     )

@@ -40,5 +40,5 @@ class ProblemError(Exception):
         """The problem as RFC 9457 has it."""
         body = {"type": "about:blank", "title": TITLES.get(self.status, "Refused"), "status": self.status}
         content = json.dumps({**body, "detail": self.detail, **self.facts}, ensure_ascii=True).encode()
-        headers = ((b"retry-after", b"%d" % RETRY_SECONDS),) if self.status == 503 else ()
+        headers = b"retry-after: %d\r\n" % RETRY_SECONDS if self.status == 503 else b""
         return Answer(content, self.status, PROBLEM, headers)

@@ -174,8 +174,13 @@ class HttpConnection(asyncio.Protocol):
         if transport is None:
             return
         close = self._refused is None and (not keep_alive or self._connections.draining)
-        head = _head(answer, close, self._connections.date)
-        transport.write(head if request.method == "HEAD" else head + answer.body)
+        body = answer.body
+        if answer.status == 200 and answer.kind == JSON and not close and request.method != "HEAD":
+            shared = self._connections.usual_head
+            transport.write(b"%bcontent-length: %d\r\n%b\r\n%b" % (shared, len(body), answer.headers, body))
+        else:
+            head = _head(answer, close, self._connections.date)
+            transport.write(head if request.method == "HEAD" else head + body)
         if close:
             transport.close()
         elif self._waiting:
@@ -219,22 +224,15 @@ class HttpConnection(asyncio.Protocol):
 
 
 def _head(answer: Answer, close: bool, date: bytes) -> bytes:
-    if answer.status == 200 and answer.kind == JSON:
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\ndate: %b\r\n" % (
-            len(answer.body),
-            date,
-        )
-    else:
-        head = b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\ndate: %b\r\n" % (
-            answer.status,
-            REASONS.get(answer.status, b"Unknown"),
-            answer.kind,
-            len(answer.body),
-            date,
-        )
-    for header in answer.headers:
-        head += b"%b: %b\r\n" % header
-    return head + (b"connection: close\r\n\r\n" if close else b"\r\n")
+    return b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\ndate: %b\r\n%b%b\r\n" % (
+        answer.status,
+        REASONS.get(answer.status, b"Unknown"),
+        answer.kind,
+        len(answer.body),
+        date,
+        answer.headers,
+        b"connection: close\r\n" if close else b"",
+    )
 
 
 def _path(url: bytes) -> tuple[str, bytes]:

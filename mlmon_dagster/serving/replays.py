@@ -12,7 +12,7 @@ BYTES = 32_000_000
 LONGEST_ID = 128
 _ALLOWED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-")
 
-REPLAYED = (b"idempotent-replay", b"true")
+REPLAYED = b"idempotent-replay: true\r\n"
 
 
 @dataclass
@@ -80,16 +80,15 @@ class Replays:
 
 def request_id(request: Request) -> str | None:
     """The id that the request brought, if any; `ProblemError` 400 for one that cannot be an id."""
-    for name in (b"idempotency-key", b"x-request-id"):
-        value = request.headers.get(name)
-        if value is not None:
-            if not 0 < len(value) <= LONGEST_ID or not _ALLOWED.issuperset(value):
-                raise ProblemError(
-                    400, f"{name.decode()} must be 1 to {LONGEST_ID} letters, digits or . _ : - characters"
-                )
-            return value.decode()
-    return None
+    headers = request.headers
+    name = b"idempotency-key" if b"idempotency-key" in headers else b"x-request-id"
+    if name not in headers:
+        return None
+    value = headers[name]
+    if not 0 < len(value) <= LONGEST_ID or not _ALLOWED.issuperset(value):
+        raise ProblemError(400, f"{name.decode()} must be 1 to {LONGEST_ID} letters, digits or . _ : - characters")
+    return value.decode()
 
 
 def _again(answer: Answer) -> Answer:
-    return Answer(answer.body, answer.status, answer.kind, (*answer.headers, REPLAYED))
+    return Answer(answer.body, answer.status, answer.kind, answer.headers + REPLAYED)

@@ -123,5 +123,5 @@ def table_answer(kind: bytes, batch: "ScoredBatch", facts: dict[str, str]) -> An
     else:
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
-    headers = tuple((name.encode(), value.encode()) for name, value in facts.items())
+    headers = "".join(f"{name}: {value}\r\n" for name, value in facts.items()).encode()
     return Answer(sink.getvalue(), kind=CSV if kind == CSV else ARROW, headers=headers)

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from mlmon_dagster.adapters.prediction_log.disk import OsDisk
 from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
-from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, encode_rows
+from mlmon_dagster.adapters.prediction_log.rows import Row, SegmentHeader, encode_rows
 from mlmon_dagster.adapters.prediction_log.segments import segment_files
 from mlmon_dagster.serving.prediction_log import LogOptions, LogRefusedError, PredictionLog
 
@@ -77,7 +78,7 @@ def test_payloads_that_come_together_are_committed_together(open_log, tmp_path):
     disk.hold.clear()
     with ThreadPoolExecutor(21) as threads:
         first = threads.submit(log.append, _payload("first"))
-        while log._group.payloads or not log.pending:
+        while log._queue or not log.pending:
             pass
         rest = [threads.submit(log.append, _payload(number)) for number in range(20)]
         while log.pending < 21:
@@ -113,6 +114,47 @@ def test_payloads_of_one_turn_of_an_event_loop_are_settled_together(open_log, tm
         assert all(group.logged for group in settled)
         assert len({id(group) for group in settled}) < max(2, len(numbers))
     assert len(_ids(tmp_path)) == 101
+
+
+def test_a_row_that_cannot_be_written_is_refused_and_the_log_goes_on(open_log, tmp_path):
+    log = open_log()
+
+    async def ask(row):
+        answered = asyncio.get_running_loop().create_future()
+        log.put_row(row, asyncio.get_running_loop(), lambda group, told: answered.set_result((group, told)), "told")
+        return await answered
+
+    refused, _ = asyncio.run(ask(Row("a", 1, [object()], 1.0, 0.1, 0.2)))
+    assert not refused.logged
+    assert "cannot be written" in refused.error.reason
+    kept, told = asyncio.run(ask(Row("b", 1, [1.0], 1.0, 0.1, 0.2)))
+    assert (kept.logged, kept.error, told) == (True, None, "told")
+    assert _ids(tmp_path) == ["b"]
+
+
+def test_clients_that_come_again_share_a_sync_on_a_slow_disk(open_log, tmp_path):
+    class SlowDisk(OsDisk):
+        def sync(self, file):
+            super().sync(file)
+            time.sleep(0.01)
+
+    log = open_log(SlowDisk())
+
+    async def client(name):
+        loop = asyncio.get_running_loop()
+        for number in range(10):
+            answered = loop.create_future()
+            log.put_row(
+                Row(f"{name}-{number}", 1, [1.0], 1.0, 0.1, 0.2), loop, lambda _, one: one.set_result(1), answered
+            )
+            await answered
+
+    async def ask():
+        await asyncio.gather(*(client(name) for name in range(16)))
+
+    asyncio.run(ask())
+    assert len(_ids(tmp_path)) == log.counts.payloads == 160
+    assert log.counts.commits < 40
 
 
 def test_a_full_queue_refuses_what_comes_next(open_log):

@@ -23,16 +23,37 @@ FORMAT = 2
 SKEWED_SECONDS = 300.0
 """A client's clock that is off by more is said to be skewed."""
 
+TOGETHER_BYTES = 1 << 20
+"""Rows of several requests share a payload, and so a checksum, up to this size."""
+
 BEFORE_FEATURES = 3
 """Numbers of a block's row that come before its features: prediction, mean |z|, largest |z|."""
 
 Claims = tuple[str | None, float | None]
 """Who made the request where it was no caller (`shadow`, `probe`), seconds that the client's clock is behind ours."""
 
-Row = tuple[str, int, Sequence[Any], Any, float, float] | tuple[str, int, Sequence[Any], Any, float, float, Claims]
-"""Request id, nanoseconds since 1970 (the server's clock), features, prediction, mean |z|, largest |z|, claims."""
-
 _NOTHING: Claims = (None, None)
+
+
+class Row(msgspec.Struct, gc=False, array_like=True):
+    """A prediction as it is logged."""
+
+    id: str
+    """Of the request."""
+    moment: int
+    """Nanoseconds since 1970, by the server's clock."""
+    values: Sequence[Any]
+    """Features in the model's order."""
+    prediction: Any
+    mean: float
+    """Mean |z|."""
+    largest: float
+    """Largest |z|."""
+    claims: Claims | None = None
+
+
+RowTuple = tuple[str, int, Sequence[Any], Any, float, float] | tuple[str, int, Sequence[Any], Any, float, float, Any]
+"""The same as a tuple; claims may be missing or `None`."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -72,7 +93,13 @@ class SegmentHeader:
             raise DataError(f"this is not the header of a prediction segment: {error}") from error
 
 
-def encode_rows(rows: Sequence[Row]) -> bytes:
+def payloads_of(rows: "Sequence[Row | RowTuple]") -> list[bytes]:
+    """Rows of several requests as a payload, or as one each where they are large."""
+    whole = encode_rows(rows)
+    return [whole] if len(whole) <= TOGETHER_BYTES else [encode_rows([row]) for row in rows]
+
+
+def encode_rows(rows: "Sequence[Row | RowTuple]") -> bytes:
     """Rows as a payload."""
     return ROWS + _encode(rows)
 
@@ -106,7 +133,7 @@ def table_of(header: SegmentHeader, payloads: Iterable[bytes]) -> "pa.Table":
     import pyarrow as pa
 
     tables = []
-    single: list[Row] = []
+    single: list[RowTuple] = []
     for payload in payloads:
         if payload[:1] == ROWS:
             single += msgspec.json.decode(payload[1:])
@@ -118,12 +145,12 @@ def table_of(header: SegmentHeader, payloads: Iterable[bytes]) -> "pa.Table":
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _single(header: SegmentHeader, rows: Sequence[Row]) -> "pa.Table":
+def _single(header: SegmentHeader, rows: Sequence[RowTuple]) -> "pa.Table":
     import pyarrow as pa
 
     plain = [row[:6] for row in rows]
     ids, moments, features, predictions, scores, largest = zip(*plain, strict=True) if rows else ((),) * 6
-    claims = [row[6] if len(row) > 6 else _NOTHING for row in rows]
+    claims = [(len(row) > 6 and row[6]) or _NOTHING for row in rows]
     columns = zip(*features, strict=True) if rows else ((),) * len(header.inputs)
     arrays = [_feature(column, kind) for column, (_, kind) in zip(columns, header.inputs, strict=True)]
     prediction = pa.array(predictions) if rows else pa.array([], pa.float64())

@@ -5,7 +5,15 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 
-from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, encode_block, encode_rows, table_of
+from mlmon_dagster.adapters.prediction_log.rows import (
+    TOGETHER_BYTES,
+    Row,
+    SegmentHeader,
+    encode_block,
+    encode_rows,
+    payloads_of,
+    table_of,
+)
 from mlmon_dagster.errors import DataError
 
 KINDS = (("rooms", "integer"), ("sqft", "float"), ("city", "string"), ("sold", "timestamp"), ("new", "boolean"))
@@ -21,6 +29,14 @@ def test_a_header_survives_its_encoding():
 def test_another_header_is_refused(payload):
     with pytest.raises(DataError):
         SegmentHeader.decoded(payload)
+
+
+@pytest.mark.parametrize(("size", "payloads"), [(10, 1), (TOGETHER_BYTES // 2, 3)])
+def test_rows_of_several_requests_are_one_payload_unless_they_are_large(size, payloads):
+    rows = [Row(str(number), MOMENT, [3, 1.0, "x" * size, None, None], 5.0, 0.1, 0.2) for number in range(3)]
+    found = payloads_of(rows)
+    assert len(found) == payloads
+    assert table_of(HEADER, found)["request_id"].to_pylist() == ["0", "1", "2"]
 
 
 def test_rows_keep_every_kind_of_feature_and_its_absence():
