@@ -6,9 +6,10 @@
 
 Written apart from the product's own code, so that an auditor relies on neither its libraries nor its authors.
 The audit log: every entry's leaf, chain hash and number are computed again from its payload. Checkpoints (C2SP signed
-notes, RFC 6962 roots, Ed25519) must be signed by a given key and agree with the log; without --key they are read with
-the key in the folder, which shows less: who can write there can put another key there. Exit code 0: everything holds;
-1: something was changed, and the first entry that shows it is named; 2: an argument or file cannot be used.
+notes, RFC 6962 roots, Ed25519) must be signed by a given key, or by one that the log introduces once a checkpoint by
+such a key covers that entry, and agree with the log; without --key they are read with the key in the folder, which
+shows less: who can write there can put another key there. Exit code 0: everything holds; 1: something was changed, and
+the first entry that shows it is named; 2: an argument or file cannot be used.
 """
 
 import argparse
@@ -140,8 +141,11 @@ def first_difference(
 # The log and single proofs.
 
 
-def log(lines: "list[bytes]") -> "tuple[list[bytes], list[bytes], str]":
-    """Leaves and chain hashes of an exported log, computed again, up to the first entry that does not hold; and why."""
+def log(lines: "list[bytes]", introduced: "list[tuple[int, str]]") -> "tuple[list[bytes], list[bytes], str]":
+    """Leaves and chain hashes of an exported log, computed again, up to the first entry that does not hold; and why.
+
+    Keys that the log introduces are added to `introduced`, each with the number of the entry that does.
+    """
     leaves: list[bytes] = []
     hashes: list[bytes] = []
     previous = bytes(32)
@@ -149,7 +153,8 @@ def log(lines: "list[bytes]") -> "tuple[list[bytes], list[bytes], str]":
         try:
             body = json.loads(line)
             payload, seq = body["payload"].encode(), body["seq"]
-            told = (body["leaf"], body["hash"], json.loads(payload)["seq"])
+            entry = json.loads(payload)
+            told = (body["leaf"], body["hash"], entry["seq"])
         except (ValueError, KeyError, TypeError, AttributeError):
             return leaves, hashes, f"entry {number} cannot be read"
         if seq != number:
@@ -160,11 +165,14 @@ def log(lines: "list[bytes]") -> "tuple[list[bytes], list[bytes], str]":
             return leaves, hashes, f"entry {number} is not what was recorded"
         leaves.append(leaf)
         hashes.append(previous)
+        if entry.get("action") == "key.introduced":
+            introduced.append((seq, entry["data"]["key"]))
     return leaves, hashes, ""
 
 
 def verify_log(file: Path, folder: "Path | None", keys: "list[Key]") -> str:
-    leaves, hashes, broken = log(file.read_bytes().splitlines())
+    introduced: list[tuple[int, str]] = []
+    leaves, hashes, broken = log(file.read_bytes().splitlines(), introduced)
     if folder is None:
         if broken:
             raise Found(broken)
@@ -185,6 +193,8 @@ def verify_log(file: Path, folder: "Path | None", keys: "list[Key]") -> str:
             where = f"entry {seq}" if exact else f"an entry from {seq} to {size}"
             raise Found(f"{where} is not what was recorded when the checkpoint of {size} entries was signed")
         since, seen, last = size, seen + 1, values["time"]
+        while introduced and introduced[0][0] <= size:
+            keys = [*keys, verifier_key(introduced.pop(0)[1])]
     if broken or not seen:
         raise Found(broken or "there is no checkpoint")
     return f"{len(leaves)} entries, unbroken; {seen} checkpoints agree, the last covers {since} entries at {last}"

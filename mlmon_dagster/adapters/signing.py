@@ -73,6 +73,25 @@ def file_seed(file: Path) -> bytes:
         raise InputError(f"the key {file} cannot be used: {error.strerror}") from error
 
 
+def next_key(file: Path) -> Path:
+    """The file of the key that is to follow the one in `file`; made once, so that an interrupted rotation goes on."""
+    following = file.with_name(f"{file.name}.next")
+    file_seed(following)
+    return following
+
+
+def replace_key(file: Path, retired: str) -> Path:
+    """The next key takes the place of the one in `file`, which is kept beside it as `<file>.<retired>`."""
+    kept = file.with_name(f"{file.name}.{retired}")
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(file, kept)
+        os.replace(file.with_name(f"{file.name}.next"), file)
+    except OSError as error:
+        raise InputError(f"the key {file} cannot be replaced: {error.strerror}") from error
+    return kept
+
+
 def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=file.parent, prefix=".key-")

@@ -95,6 +95,7 @@ def verify(file: Path | None, keys: tuple[str, ...], as_json: bool) -> None:
 @output.json_option
 def export(file: Path, as_json: bool) -> None:
     from mlmon_dagster.adapters.checkpoints.export import export_checkpoints
+    from mlmon_dagster.lifecycle.keys import keys_of
 
     _, office = context.open_office()
     written, last = 0, ""
@@ -103,8 +104,9 @@ def export(file: Path, as_json: bool) -> None:
             body = {"seq": line.seq, "payload": line.payload.decode(), "leaf": line.leaf, "hash": line.hash}
             sink.write(json.dumps(body, ensure_ascii=False) + "\n")
             written, last = line.seq, line.hash
-    folder, verifier = export_checkpoints(office.notary.stores[0], office.notary.key, file)
-    command = f"python3 {verifier} {file} --checkpoints {folder} --key {office.notary.key}"
+    first = keys_of(office.governance.ledger, office.notary.key)[0]
+    folder, verifier = export_checkpoints(office.notary.stores[0], first, file)
+    command = f"python3 {verifier} {file} --checkpoints {folder} --key {first}"
     if as_json:
         output.document({"file": str(file), "entries": written, "hash": last, "verify": command})
     else:
@@ -130,6 +132,58 @@ def checkpoint(as_json: bool) -> None:
 def key(as_json: bool) -> None:
     _, office = context.open_office()
     output.document({"key": str(office.notary.key)}) if as_json else click.echo(str(office.notary.key))
+
+
+@command.group(help="Keys that sign checkpoints: which ones did, and going on with another one.")
+def keys() -> None:
+    pass
+
+
+@keys.command("list", help="Every key that signed the log, the first one first; auditors trust the first.")
+@output.json_option
+def list_keys(as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from mlmon_dagster.lifecycle.keys import signing_keys
+
+    _, office = context.open_office()
+    found = signing_keys(office.governance.ledger, office.notary.key)
+    if as_json:
+        output.document([asdict(one) for one in found])
+        return
+    rows = [[one.id, one.seq or "", one.introduced_by, "yes" if one.present else ""] for one in found]
+    output.table("Keys", ("key", "entry", "introduced by", "signs now"), rows, empty="there is no key")
+
+
+@keys.command(help="Sign with another key from now on: the old one signs the entry that introduces it.")
+@click.option("--to", "place", metavar="KEY", help="A file or reference to it; by default a new file takes the place.")
+@context.reason_option(required=True)
+@context.acts
+def rotate(place: str | None, reason: str, actor: str | None, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from mlmon_dagster.adapters.checkpoints.opening import open_key
+    from mlmon_dagster.adapters.secrets import is_reference
+    from mlmon_dagster.adapters.signing import next_key, replace_key
+    from mlmon_dagster.errors import InputError
+    from mlmon_dagster.lifecycle.keys import rotate_key
+
+    settings, office = context.open_office()
+    file, old = Path(settings.checkpoint_key), office.notary.key
+    if place is None and is_reference(settings.checkpoint_key):
+        raise InputError(
+            f"the key is {settings.checkpoint_key}: it is not made here",
+            hint="make another, and name it: --to env:NAME",
+        )
+    signer = open_key(place or str(next_key(file)))
+    done = rotate_key(office.governance, office.notary, signer, actor=context.actor_name(actor), reason=reason)
+    if place is None:
+        replace_key(file, old.id.hex())
+    next_step = "restart every process that signs" if place is None else f"set MLMON_CHECKPOINT_KEY={place} and restart"
+    if as_json:
+        output.document({**asdict(done), "before": str(old), "next": next_step})
+    else:
+        click.echo(f"{done.id} signs from entry {done.seq} on; {next_step}")
 
 
 @command.command(help="Prove that entry SEQ is in the signed log: a document that mlmon_verify.py checks.")

@@ -25,6 +25,8 @@ class Notary:
     name: str
     signer: Signer
     stores: Sequence[CheckpointStore]
+    others: Sequence[Key] = ()
+    """Keys that the newest checkpoint may be signed by too: while a key is rotated."""
 
     @property
     def key(self) -> Key:
@@ -34,7 +36,7 @@ class Notary:
     def newest(self) -> Checkpoint | None:
         """The last checkpoint; raises `TamperedError` when this notary did not sign it."""
         text = self.stores[0].newest()
-        return None if text is None else opened(text, [self.key], self.signer.verifies)
+        return None if text is None else opened(text, [self.key, *self.others], self.signer.verifies)
 
     def sign(self, checkpoint: Checkpoint) -> str:
         """The checkpoint as a signed note."""
@@ -91,12 +93,14 @@ def _refuse_other(ledger: Ledger, before: Checkpoint) -> None:
 def verify_checkpoints(ledger: Ledger, notary: Notary, keys: Sequence[Key] = ()) -> Covered:
     """Walks the chain and compares it with every kept checkpoint.
 
-    With `keys`, only those are trusted to begin with, else the key in use. A key that an entry introduces is trusted
-    once a checkpoint by a trusted key covers that entry. `TamperedError.seq` is the first entry that is not what was
-    signed where the leaves kept beside the checkpoints say which, else the first that no agreeing checkpoint covers.
+    With `keys`, only those are trusted to begin with, else the key in use and those that it followed, as the log tells:
+    what they signed is outside of the database, so a log that tells of other keys is found. A key that an entry
+    introduces is trusted once a checkpoint by a trusted key covers that entry. `TamperedError.seq` is the first entry
+    that is not what was signed where the leaves kept beside the checkpoints say which, else the first that no agreeing
+    checkpoint covers.
     """
     walked, store = _Walk(ledger), notary.stores[0]
-    trusted, count, newest = [*(keys or [notary.key])], 0, None
+    trusted, count, newest = [*(keys or _followed(ledger, notary.key))], 0, None
     for text in store.notes():
         found = opened(text, trusted, notary.signer.verifies)
         try:
@@ -109,6 +113,17 @@ def verify_checkpoints(ledger: Ledger, notary: Notary, keys: Sequence[Key] = ())
         newest, count = found, count + 1
     walked.to(None)
     return Covered(walked.tree.size, walked.hash, count, newest)
+
+
+def _followed(ledger: Ledger, present: Key) -> list[Key]:
+    """The key and the ones before it, by the entries that introduced each with the one before."""
+    before = {
+        line.entry.data["key"]: line.entry.data["before"] for line in ledger.lines() if INTRODUCED in line.payload
+    }
+    found = [present]
+    while str(found[-1]) in before and len(found) <= len(before):
+        found.append(key(before[str(found[-1])]))
+    return found
 
 
 class _Walk:

@@ -38,4 +38,5 @@ def deliver(identity: Identity, delivery: Delivery, act: Callable[[], str]) -> s
         identity.credentials.remove(Used, taken.id)
         raise
     identity.credentials.save(replace(taken, value=DONE))
+    identity.credentials.forget(identity.governance.now())
     return said

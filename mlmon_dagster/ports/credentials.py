@@ -1,5 +1,6 @@
 """Accounts, tokens and sessions."""
 
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 R = TypeVar("R")
@@ -20,6 +21,10 @@ class Credentials(Protocol):
 
     def claim(self, record: Any) -> bool:
         """Keeps the record unless there is one with its `id`; of several that try at once, one is told `True`."""
+        ...
+
+    def forget(self, now: datetime) -> None:
+        """Removes what counted once (`Used`) and is over."""
         ...
 
     def remove(self, kind: type[Any], id: str) -> bool:

@@ -6,6 +6,7 @@ from mlmon_dagster.errors import DeniedError
 from mlmon_dagster.governance.access import Caller, same
 from mlmon_dagster.lifecycle.identity import linked_account
 from mlmon_dagster.lifecycle.recognition import UnknownCallerError, by_session, by_token
+from mlmon_dagster.web.memberships import follow_teams
 from mlmon_dagster.web.settings import WebSettings
 from mlmon_dagster.web.state import Web
 
@@ -33,6 +34,8 @@ def recognised(request: Request, web: Web) -> Caller:
     caller = by_session(web.identity, secret)
     if caller.method == "alb":
         _still_there(request, web, caller)
+    if caller.method == "github" and caller.session is not None:
+        follow_teams(web, caller.session, secret)
     if request.method not in SAFE:
         refuse_foreign(request, web, caller)
     return caller

@@ -250,3 +250,20 @@ def test_help_has_an_example(mlmon: Office, name: str) -> None:
     assert told.code == 0
     assert f"mlmon {name} " in told.out or f"mlmon {name}\n" in told.out
     assert "Example:" in told.out
+
+
+def test_the_key_that_signs_is_rotated(staffed: Office) -> None:
+    first = staffed("audit", "key").out.strip()
+    assert staffed("audit", "keys", "rotate", "--reason", "x", "--as", "mia").code == 3
+    done = staffed("audit", "keys", "rotate", "--reason", "a year is over", "--as", "root", "--json")
+    assert done.code == 0, done.err
+    assert (done.document["before"], staffed("audit", "key").out.strip()) == (first, done.document["id"])
+    listed = staffed("audit", "keys", "list", "--json").document
+    assert [(one["id"], one["present"]) for one in listed] == [(first, False), (done.document["id"], True)]
+    assert "checkpoints agree" in staffed("audit", "verify").out
+    assert "checkpoints agree" in staffed("audit", "verify", "--key", first).out
+    exported = staffed("audit", "export", "audit.jsonl", "--json").document["verify"]
+    assert exported.endswith(first)
+    kept = sorted(file.name for file in (staffed.folder / ".mlmon").glob("checkpoint.key*"))
+    assert len(kept) == 2, kept
+    assert staffed("audit", "keys", "rotate", "--to", "env:NOWHERE", "--reason", "x", "--as", "root").code == 5

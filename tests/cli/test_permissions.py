@@ -19,6 +19,7 @@ TAKES = {
     "audit": {
         "list": "see", "verify": "see", "export": HERE, "checkpoint": HERE, "key": HERE, "prove": HERE,
         "rebuild": HERE, "fsck": HERE, "asof": HERE, "predictions": HERE,
+        "keys": {"list": HERE, "rotate": "admin"},
     },
     "database": {"migrate": HERE, "roles": HERE},
     "batch-predict": HERE,

@@ -177,7 +177,7 @@ def test_github_out_of_reach_is_told(office: Api, github: Provider) -> None:
     assert problem(come_back(client, location)) == (503, "UNAVAILABLE")
 
 
-def test_no_token_of_github_is_kept(office: Api, github: Provider, tmp_path: object) -> None:
+def test_no_token_of_github_can_be_read_from_the_database(office: Api, github: Provider, tmp_path: object) -> None:
     log_in(office, github)
     [token] = github.tokens
     database = office.web.answers._engine.url.database
@@ -186,3 +186,59 @@ def test_no_token_of_github_is_kept(office: Api, github: Provider, tmp_path: obj
 
     for file in Path(database).parent.glob("mlmon.db*"):
         assert token.encode() not in file.read_bytes()
+
+
+def test_who_leaves_a_team_loses_its_role_while_logged_in(office: Api, github: Provider) -> None:
+    client = log_in(office, github)
+    github.teams = []
+    office.clock.pass_(minutes=14)
+    assert client.get("/api/session").status_code == 200
+    assert ("ml_engineer", "pricing") in roles(office, "octocat")
+    office.clock.pass_(minutes=2)
+    assert {one["role"] for one in client.get("/api/session").json()["roles"]} == {"model_sponsor"}
+    assert roles(office, "octocat") == {("model_sponsor", "*")}
+
+
+def test_who_joins_a_team_gets_its_role_while_logged_in(office: Api, github: Provider) -> None:
+    github.teams = []
+    client = log_in(office, github)
+    github.teams = ["acme/pricing"]
+    office.clock.pass_(minutes=16)
+    assert {one["role"] for one in client.get("/api/session").json()["roles"]} == {"model_sponsor", "ml_engineer"}
+
+
+def test_teams_are_asked_for_once_in_a_quarter_of_an_hour(office: Api, github: Provider) -> None:
+    client = log_in(office, github)
+    office.clock.pass_(minutes=16)
+    before = len(github.asked)
+    for _ in range(5):
+        client.get("/api/session")
+    assert len(github.asked) - before == 3, "who it is, the organisations, the teams"
+
+
+def test_a_session_ends_when_github_no_longer_accepts_the_person(office: Api, github: Provider) -> None:
+    client = log_in(office, github)
+    github.tokens.clear()
+    office.clock.pass_(minutes=16)
+    assert problem(client.get("/api/session")) == (401, "UNAUTHENTICATED")
+    assert problem(client.get("/api/session")) == (401, "UNAUTHENTICATED")
+
+
+def test_a_token_that_is_another_person_now_ends_the_session(office: Api, github: Provider) -> None:
+    client = log_in(office, github)
+    github.user = {**github.user, "id": 1}
+    office.clock.pass_(minutes=16)
+    assert problem(client.get("/api/session")) == (401, "UNAUTHENTICATED")
+
+
+def test_while_github_is_out_of_reach_roles_last_for_an_hour(office: Api, github: Provider) -> None:
+    client = log_in(office, github)
+    away = replace(office.web.providers.github, api_url="http://127.0.0.1:1")  # type: ignore[type-var]
+    office.app.state.web = replace(office.web, providers=replace(office.web.providers, github=away))
+    office.clock.pass_(minutes=50)
+    assert client.get("/api/session").status_code == 200
+    office.clock.pass_(minutes=11)
+    assert problem(client.get("/api/session")) == (503, "UNAVAILABLE")
+    office.app.state.web = office.web
+    office.clock.pass_(minutes=2)
+    assert client.get("/api/session").status_code == 200

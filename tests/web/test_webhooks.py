@@ -453,3 +453,12 @@ def test_a_signature_that_comes_twice_is_refused(office: Api) -> None:
     headers = [*sent.given().items(), (SIGNATURE, signature(GOOD))]
     client: TestClient = office.client()
     assert problem(client.post("/api/webhooks/github", content=GOOD, headers=headers)) == (401, "UNAUTHENTICATED")
+
+
+def test_numbers_of_deliveries_are_not_kept_for_ever(office: Api) -> None:
+    from mlmon_dagster.governance.access import Used
+
+    post(office, Sent(200, "noted"), "11111111-0001")
+    office.clock.pass_(days=31)
+    post(office, Sent(200, "noted"), "11111111-0002")
+    assert [one.id for one in office.web.identity.credentials.find(Used)] == ["delivery|github|11111111-0002"]

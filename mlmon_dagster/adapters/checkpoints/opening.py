@@ -14,8 +14,12 @@ from mlmon_dagster.settings import Settings
 
 
 def open_signer(settings: Settings) -> Ed25519Signer:
-    """The key that signs this process's checkpoints; read, or (a file that is not there) made, at first use."""
-    reference = settings.checkpoint_key
+    """The key that signs this process's checkpoints."""
+    return open_key(settings.checkpoint_key)
+
+
+def open_key(reference: str) -> Ed25519Signer:
+    """A key by its file or reference; read, or (a file that is not there) made, at first use."""
     if is_reference(reference):
         return Ed25519Signer(lambda: seed_of(secret(reference), reference))
     return Ed25519Signer(lambda: file_seed(Path(reference)))

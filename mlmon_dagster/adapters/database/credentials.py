@@ -1,6 +1,7 @@
 """Accounts, tokens and sessions in a database: tables of their own, since secrets are no history to be replayed."""
 
 from dataclasses import fields
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Boolean, Column, Engine, Index, String, Table, Text, insert, select
@@ -102,6 +103,10 @@ class DatabaseCredentials:
         except IntegrityError:
             return False
         return True
+
+    def forget(self, now: datetime) -> None:
+        with connected(self._engine, writes=True) as connection:
+            connection.execute(used.delete().where(used.c.until < now))
 
     def remove(self, kind: type[Any], id: str) -> bool:
         table = TABLES[kind]

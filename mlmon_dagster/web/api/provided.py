@@ -18,6 +18,7 @@ from mlmon_dagster.lifecycle.recognition import UnknownCallerError, open_session
 from mlmon_dagster.web.api.session import Recognised, described, set_cookie
 from mlmon_dagster.web.api.tokens import IssuedToken, document
 from mlmon_dagster.web.documents import TheWeb
+from mlmon_dagster.web.memberships import keep_membership
 from mlmon_dagster.web.recognition import ALB_HEADER, refuse_foreign
 from mlmon_dagster.web.route import PUBLIC, GovernedRoute, address_of, takes
 from mlmon_dagster.web.state import Web
@@ -60,9 +61,11 @@ def finish_github(
     if code is None or error is not None:
         raise UnknownCallerError("GitHub says that the login was not permitted")
     verifier, _, place = flow.value.partition(" ")
-    user = login.user(login.exchange(code, _redirect(web), verifier))
+    token = login.exchange(code, _redirect(web), verifier)
+    user = login.user(token)
     name = enter_from_github(web.identity, Person(user.number, user.name, web.providers.roles(user.teams)))
-    _, secret = open_session(web.identity, name, "github")
+    session, secret = open_session(web.identity, name, "github")
+    keep_membership(web, session, secret, user, token)
     answer = RedirectResponse(place, 302)
     set_cookie(answer, web, secret)
     _keep_state(answer, web, "", 0)

@@ -64,6 +64,45 @@ def walls(postgres_server: Any, tmp_path: Any) -> Iterator[Walls]:
         one.close()
 
 
+OWN = {
+    ("machine:web", "access.refused"): {"reason": "x"},
+    ("machine:provider", "account.set"): {"password": False},
+    ("machine:teams", "role.granted"): {"name": "zoe", "role": "ml_engineer", "bootstrap": False, "team": "acme"},
+    ("machine:github", "repository.connected"): {"name": "acme/prices", "branch": "main"},
+}
+FOREIGN = {
+    ("machine:teams", "role.granted"): {"name": "zoe", "role": "admin", "bootstrap": False, "team": "acme"},
+    ("machine:github", "lock.released"): {"reason": "x"},
+    ("machine:cloudwatch", "repository.connected"): {"name": "acme/prices", "branch": "main"},
+    ("machine:dagster", "finding.reported"): {"about": "a", "name": "ci", "passed": True, "detail": ""},
+}
+
+
+def noted(walls: Walls, actor: str, action: str, data: dict[str, Any]) -> None:
+    with walls.databases["mlmon_api"].ledger.transaction() as books:
+        place = ("pricing", "prices") if action.startswith(("finding", "lock")) else ("*", None)
+        entry = Entry(books.next_seq, START, actor, "machine", action, *place, None, f"x/{actor}", data)
+        books.append(entry)
+
+
+@pytest.mark.parametrize(("who", "data"), OWN.items(), ids=["/".join(one) for one in OWN])
+def test_the_web_records_what_its_own_machines_do(walls: Walls, who: tuple[str, str], data: dict[str, Any]) -> None:
+    noted(walls, *who, data)
+    walls.owner.ledger.verify()
+
+
+@pytest.mark.parametrize(("who", "data"), FOREIGN.items(), ids=["/".join(one) for one in FOREIGN])
+def test_and_nothing_else_in_their_names(walls: Walls, who: tuple[str, str], data: dict[str, Any]) -> None:
+    with pytest.raises(DeniedError, match="may not record"):
+        noted(walls, *who, data)
+
+
+def test_alarms_of_cloudwatch_are_taken_in_the_web(walls: Walls) -> None:
+    api = walls.governance("mlmon_api")
+    alert = raise_alert(api, ONE.pipeline, "prod", "cw", window=None, reason="p99", actor="machine:cloudwatch")
+    assert resolve_alert(api, alert.id, actor="machine:cloudwatch", reason="over").state == "resolved"
+
+
 def test_the_regular_way_takes_two_roles(walls: Walls) -> None:
     api, runner = walls.governance("mlmon_api"), walls.governance("mlmon_runner")
     asked = request_promotion(api, ONE, "prod", 1, actor="mia")
