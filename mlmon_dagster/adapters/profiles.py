@@ -1,15 +1,15 @@
 """Profiles as files, and profiles of rows wherever they are; Parquet files in constant memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
 
 from mlmon_dagster.adapters.parquet import ColumnStream, ParquetFiles, is_parquet, pieces_of
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.covariance import Covariance
+from mlmon_dagster.drift.parts import Parts
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError, MissingError
 from mlmon_dagster.plugins import name_of, unknown
@@ -51,6 +51,19 @@ def is_profile(place: str) -> bool:
         return opened.read(len(ZIP_MAGIC)) == ZIP_MAGIC
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a new profile should keep beside its columns."""
+
+    covariance: bool = False
+    scores: Mapping[str, str] = field(default_factory=dict)
+    """Column of scores -> column of labels."""
+
+    def of(self, columns: Mapping[str, Column]) -> Parts:
+        """Those parts of nothing yet."""
+        return Parts.like(columns, covariance=self.covariance, scores=self.scores)
+
+
 class StreamingEngine(Engine, Protocol):
     """An engine whose rows come into this process: it can build a profile, and not only count like one."""
 
@@ -74,7 +87,7 @@ def build_profile_by(
     *,
     like: Profile | None = None,
     exact: bool = False,
-    covariance: bool = False,
+    parts: "Asked | None" = None,
 ) -> Profile:
     """The same by an engine: one profile for the same rows in the same order, whichever engine reads them."""
     if like is None:
@@ -82,7 +95,7 @@ def build_profile_by(
             for name in names or ():
                 if name not in stream.names:
                     raise DataError(unknown("column", name, stream.names))
-            return _built(stream, names or stream.names, exact, covariance)
+            return _built(stream, names or stream.names, exact, parts or Asked())
     found = engine.count(rows, like)
     for name, reference in like.columns.items():
         if name not in found.columns:
@@ -99,7 +112,7 @@ def build_profile(
     *,
     like: Profile | None = None,
     exact: bool = False,
-    covariance: bool = False,
+    parts: "Asked | None" = None,
 ) -> Profile:
     """The profile of the rows at a place (`adapters.inputs`), or their counts on the grids of another one.
 
@@ -109,16 +122,18 @@ def build_profile(
         files = ParquetFiles.of(place)
         if like is not None:
             return count_profile(like, files)
-        return _built(files, names or files.names, exact, covariance)
+        return _built(files, names or files.names, exact, parts or Asked())
     from mlmon_dagster.adapters.inputs import read_input
 
-    table = read_input(place)
+    table, asked = read_input(place), parts or Asked()
     if like is not None:
         return like.counted(table)
     for name in names or ():
         if name not in table.column_names:
             raise DataError(unknown("column", name, tuple(table.column_names)))
-    return Profile.of(table.select(names) if names else table, exact=exact, covariance=covariance)
+    return Profile.of(
+        table.select(names) if names else table, exact=exact, covariance=asked.covariance, scores=asked.scores
+    )
 
 
 def count_profile(profile: Profile, files: ParquetFiles) -> Profile:
@@ -127,10 +142,10 @@ def count_profile(profile: Profile, files: ParquetFiles) -> Profile:
     from mlmon_dagster.drift.building import counted
 
     columns = {name: counted(one, files.pieces(name)) for name, one in profile.columns.items()}
-    return Profile(columns, files.rows, counted_parts(profile, files.tables(profile.together)))
+    return Profile(columns, files.rows, counted_parts(profile.parts, files.tables(profile.parts.names)))
 
 
-def _built(files: ColumnStream, names: Sequence[str], exact: bool, covariance: bool) -> Profile:
+def _built(files: ColumnStream, names: Sequence[str], exact: bool, asked: "Asked") -> Profile:
     from mlmon_dagster.adapters.engines._pieces import counted_parts
     from mlmon_dagster.drift.building import built
 
@@ -139,8 +154,8 @@ def _built(files: ColumnStream, names: Sequence[str], exact: bool, covariance: b
     columns = {
         name: built(name, partial(pieces_of, files, name), partial(_sample, files, name), exact=exact) for name in names
     }
-    made = Profile(columns, files.rows, Covariance.like(columns) if covariance else None)
-    return replace(made, covariance=counted_parts(made, files.tables(made.together)))
+    parts = asked.of(columns)
+    return Profile(columns, files.rows, counted_parts(parts, files.tables(parts.names)))
 
 
 def _sample(files: ColumnStream, name: str) -> Column:

@@ -38,7 +38,7 @@ def counted(
     engine: str, reference: tuple[str, str | None], current: tuple[str, str | None], *, covariance: bool = False
 ) -> "tuple[Profile, Profile]":
     """The reference's profile and the window's counts like it; the reference may be a profile already."""
-    from mlmon_dagster.adapters.profiles import build_profile_by, is_profile, read_profile
+    from mlmon_dagster.adapters.profiles import Asked, build_profile_by, is_profile, read_profile
     from mlmon_dagster.ports import Rows
 
     by = engine_of(engine)
@@ -46,5 +46,5 @@ def counted(
     if is_profile(reference[0]):
         profile = read_profile(reference[0])
     else:
-        profile = build_profile_by(by, places[0], covariance=covariance)
+        profile = build_profile_by(by, places[0], parts=Asked(covariance))
     return profile, read_profile(current[0]) if is_profile(current[0]) else by.count(places[1], profile)

@@ -14,7 +14,9 @@ from mlmon_dagster.cli._engine import engine_of, engine_option
 if TYPE_CHECKING:
     from mlmon_dagster.drift.column import Column
     from mlmon_dagster.drift.covariance import Covariance
+    from mlmon_dagster.drift.estimation.estimate import Estimate
     from mlmon_dagster.drift.profile import Profile
+    from mlmon_dagster.drift.scores import Scores
 
 SHOWN = ("column", "method", "value", "unit", "p_value", "certainty", "effect", "effective_rows")
 """Keys of a measure that the table shows."""
@@ -42,6 +44,9 @@ def command() -> None:
 @click.option("--like", metavar="PROFILE", help="Count on this profile's grids, so that both compare and add up.")
 @click.option("--exact", is_flag=True, help="Keep every distinct value.")
 @click.option("--covariance", is_flag=True, help="Keep how the columns of numbers go together.")
+@click.option(
+    "--scores", multiple=True, metavar="SCORE=LABEL", help="Keep how scores go with their labels (may be repeated)."
+)
 @click.option("--columns", metavar="A,B", help="Only these columns.")
 @engine_option
 @click.option("--query", metavar="SQL", help="Which rows, for an engine that knows SQL; files are the table `rows`.")
@@ -52,6 +57,7 @@ def build(
     like: str | None,
     exact: bool,
     covariance: bool,
+    scores: tuple[str, ...],
     columns: str | None,
     engine: str | None,
     query: str | None,
@@ -61,22 +67,23 @@ def build(
 
     With --engine also databases, queries and files of other formats of any size.
     """
-    from mlmon_dagster.adapters.profiles import build_profile, build_profile_by
+    from mlmon_dagster.adapters.profiles import Asked, build_profile, build_profile_by
     from mlmon_dagster.ports import Rows
 
     names = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
     if like and exact:
         raise click.UsageError("--like and --exact exclude each other: a profile keeps what the other one keeps")
-    if like and covariance:
-        raise click.UsageError("--like keeps a covariance where the other profile does: leave --covariance out")
+    if like and (covariance or scores):
+        raise click.UsageError("--like keeps what the other profile keeps: leave --covariance and --scores out")
+    asked = Asked(covariance, dict(_labelled(one) for one in scores))
     if query and not engine:
         raise click.UsageError("--query needs an --engine that knows SQL, such as duckdb")
     other = _read(like) if like else None
     if engine:
         given = Rows(place=rows, query=query)
-        made = build_profile_by(engine_of(engine), given, names, like=other, exact=exact, covariance=covariance)
+        made = build_profile_by(engine_of(engine), given, names, like=other, exact=exact, parts=asked)
     else:
-        made = build_profile(rows, names, like=other, exact=exact, covariance=covariance)
+        made = build_profile(rows, names, like=other, exact=exact, parts=asked)
     _write(made, out, as_json)
     return 0
 
@@ -89,13 +96,16 @@ def show(profile: str, as_json: bool) -> int:
     found = _read(profile)
     if as_json:
         columns = [_column(one) for one in found.columns.values()]
-        output.document(_about(found, profile) | {"columns": columns, "covariance": _pairs(found.covariance)})
+        scores = [_scored(name, one) for name, one in found.scores.items()]
+        parts = {"covariance": _pairs(found.covariance), "scores": scores or None}
+        output.document(_about(found, profile) | {"columns": columns, **parts})
         return 0
     heads = ("column", "kind", "rows", "missing", "mean", "std", "low", "high", "kept")
     lines = [[_shown(value) for value in _column(one).values()] for one in found.columns.values()]
     size = Path(profile).stat().st_size
     output.table(f"{found.rows:,} rows, {size:,} bytes, digest {found.digest[:12]}", heads, lines, empty="no column")
     _show_pairs(found.covariance)
+    _show_scores(found)
     return 0
 
 
@@ -119,8 +129,8 @@ def merge(profiles: tuple[str, ...], out: str, as_json: bool) -> int:
 def diff(reference: str, window: str, methods: tuple[str, ...], as_json: bool) -> int:
     """Measure how far WINDOW (a profile, or rows) lies from REFERENCE (a profile), by every method.
 
-    Where both keep a covariance, also by the joint methods that it is enough for. Nothing is judged: for verdicts use
-    `mlmon drift`.
+    Where both keep a covariance, also by the joint methods that it is enough for; where they keep scores, with the
+    performance of both, estimated where the window has no labels. Nothing is judged: for verdicts use `mlmon drift`.
     """
     from mlmon_dagster.adapters.profiles import build_profile, is_profile
 
@@ -131,12 +141,90 @@ def diff(reference: str, window: str, methods: tuple[str, ...], as_json: bool) -
     rows = [_measure(column, name, one) for column, measures in found.items() for name, one in measures.items()]
     rows += _joint_measures(before, now, joint, asked=bool(methods))
     if as_json:
-        output.document({"reference": _about(before, reference), "window": _about(now, window), "measures": rows})
+        sides = {"reference": _about(before, reference), "window": _about(now, window)}
+        output.document({**sides, "measures": rows, "performance": _performances(before, now)})
         return 0
     heads = ("column", "method", "value", "unit", "p", "certainty", "effect", "rows")
     lines = [[_shown(row[key]) for key in SHOWN] for row in rows]
     output.table(f"{before.rows:,} reference rows, {now.rows:,} in the window", heads, lines, empty="no column")
+    _show_performances(_performances(before, now))
     return 0
+
+
+def _labelled(text: str) -> tuple[str, str]:
+    score, _, label = text.partition("=")
+    if not score or not label:
+        raise click.UsageError(f"--scores: {text!r} names no label, expected SCORE=LABEL such as prediction=price")
+    return score, label
+
+
+def _scored(name: str, scores: "Scores") -> dict[str, Any]:
+    """What labels say of one column of scores."""
+    metrics = {metric: {"value": one.value, "certainty": one.certainty} for metric, one in scores.performance().items()}
+    return {
+        "score": name,
+        "label": scores.label.name,
+        "classes": list(scores.classes) or None,
+        "rows": scores.rows,
+        "unlabelled": scores.unlabelled,
+        "unscored": scores.unscored,
+        "performance": metrics,
+    }
+
+
+def _show_scores(profile: "Profile") -> None:
+    if not profile.scores:
+        click.echo("scores with labels: not kept")
+    for name, scores in profile.scores.items():
+        about = _scored(name, scores)
+        kinds = f"classes {', '.join(map(str, scores.classes))}" if scores.classes else "a number"
+        told = f"{name} beside {about['label']} ({kinds}): {about['rows']:,} rows with both"
+        lines = [(metric, _shown(one["value"]), one["certainty"]) for metric, one in about["performance"].items()]
+        click.echo(f"\n{told}")
+        output.table("", ("metric", "value", "certainty"), lines, empty="no metric has a meaning for them")
+
+
+def _performances(before: "Profile", now: "Profile") -> list[dict[str, Any]] | None:
+    """Every metric of every column of scores on both sides; None where the reference keeps none."""
+    from mlmon_dagster.drift.estimation.binned import estimate
+    from mlmon_dagster.errors import DataError
+
+    rows: list[dict[str, Any]] = []
+    for name, scores in before.scores.items():
+        own, window = scores.performance(), now.scores.get(name)
+        if window is not None and window.rows:
+            found = {
+                metric: {"value": one.value, "low": one.low, "high": one.high, "how": "measured"}
+                for metric, one in window.performance().items()
+            }
+        else:
+            try:
+                estimates = estimate(scores, now.columns[name])
+            except DataError as error:
+                estimates = {}
+                rows.append({"score": name, "metric": "", "reference": None, "value": None, "how": error.message})
+            found = {
+                metric: {"value": one.value, "low": one.low, "high": one.high, "how": _believed(one)}
+                for metric, one in estimates.items()
+            }
+        rows += [
+            {"score": name, "metric": metric, "reference": own[metric].value if metric in own else None, **one}
+            for metric, one in found.items()
+        ]
+    return rows if before.scores else None
+
+
+def _believed(estimate: "Estimate") -> str:
+    return "estimated" if estimate.believed else f"estimated, do not believe it: {estimate.doubt}"
+
+
+def _show_performances(rows: list[dict[str, Any]] | None) -> None:
+    if rows is None:
+        return
+    heads = ("score", "metric", "reference", "value", "low", "high", "how")
+    lines = [[_shown(row.get(key)) for key in heads] for row in rows]
+    click.echo("\nperformance")
+    output.table("", ("score", "metric", "reference", "window", "low", "high", "how"), lines, empty="none")
 
 
 def _known(methods: Sequence[str]) -> tuple[list[str] | None, list[str]]:
@@ -207,7 +295,8 @@ def _show_pairs(covariance: "Covariance | None") -> None:
         for pair in pairs[:SHOWN_PAIRS]
     ]
     told = f"covariance of {len(covariance.names)} columns; the strongest correlations"  # type: ignore[union-attr]
-    output.table(f"\n{told}", ("column", "and", "correlation", "rows"), lines, empty="no pair")
+    click.echo(f"\n{told}")
+    output.table("", ("column", "and", "correlation", "rows"), lines, empty="no pair")
 
 
 def _measure(column: str, name: str, measure: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,8 @@ from mlmon_dagster.drift.bins import Bins, upper_ends
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.covariance import Covariance
 from mlmon_dagster.drift.grid import Grid
+from mlmon_dagster.drift.parts import Parts
+from mlmon_dagster.drift.scores import Scores
 from mlmon_dagster.drift.search import Array
 from mlmon_dagster.errors import DataError
 
@@ -33,7 +35,7 @@ class Kept:
 
     columns: Mapping[str, Column]
     rows: int
-    covariance: Covariance | None = None
+    parts: Parts = field(default_factory=Parts)
 
 
 def write_archive(kept: Kept) -> bytes:
@@ -51,7 +53,11 @@ def write_archive(kept: Kept) -> bytes:
         _member(archive, "profile.json", json.dumps(about, sort_keys=True, ensure_ascii=True).encode())
         for part, (_, arrays) in parts.items():
             for name, array in arrays.items():
-                _member(archive, f"{part}.{name}.npy", _npy(_small(array)))
+                _member(
+                    archive,
+                    f"{part}.{name}.npy",
+                    _npy(_small(array) if array.dtype == np.int64 and name != "edges" else array),
+                )
         for place, column in enumerate(columns.values()):
             for name, array in _arrays(column).items():
                 _member(archive, f"{place}.{name}.npy", _npy(array))
@@ -70,17 +76,26 @@ def read_archive(content: bytes) -> Kept:
                     hint="register the model again, or build the profile again: mlmon profile build",
                 )
             columns = [_column(archive, place, one) for place, one in enumerate(about["columns"])]
-            covariance = None
-            if "covariance" in about:
-                covariance = Covariance.unpacked(about["covariance"], partial(_array, archive, "covariance"))
-            return Kept({column.name: column for column in columns}, int(about["rows"]), covariance)
+            kept = {column.name: column for column in columns}
+            return Kept(kept, int(about["rows"]), _read_parts(archive, about))
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
         raise DataError(f"this is not a reference profile: {error}", hint="register the model again") from error
 
 
 def _parts(kept: Kept) -> dict[str, tuple[dict[str, Any], dict[str, Array]]]:
     """Name of each part beside the columns -> its document and arrays."""
-    return {} if kept.covariance is None else {"covariance": kept.covariance.packed()}
+    together = kept.parts.covariance
+    found = {} if together is None else {"covariance": together.packed()}
+    return found | {f"scores.{place}": one.packed() for place, one in enumerate(kept.parts.scores.values())}
+
+
+def _read_parts(archive: zipfile.ZipFile, about: Mapping[str, Any]) -> Parts:
+    together = None
+    if "covariance" in about:
+        together = Covariance.unpacked(about["covariance"], partial(_array, archive, "covariance"))
+    names = [name for name in sorted(about) if name.startswith("scores.")]
+    scores = [Scores.unpacked(about[name], partial(_array, archive, name)) for name in names]
+    return Parts(together, {one.axis.name: one for one in scores})
 
 
 def _array(archive: zipfile.ZipFile, place: str, name: str) -> Array:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ from mlmon_dagster.drift.archive import Kept, read_archive, write_archive
 from mlmon_dagster.drift.bins import added_squares, binned, merged
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.covariance import Covariance
-from mlmon_dagster.drift.frames import columns_of, each_column, names_of, rows_of
+from mlmon_dagster.drift.frames import columns_of, each_column
 from mlmon_dagster.drift.grid import FEW
 from mlmon_dagster.drift.method import Measure, named
+from mlmon_dagster.drift.parts import Parts
+from mlmon_dagster.drift.scores import Scores
 from mlmon_dagster.errors import DataError
 
 EXACT = FEW
@@ -32,15 +34,18 @@ class Profile:
 
     columns: Mapping[str, Column]
     rows: int
-    covariance: Covariance | None = None
-    """How the columns of numbers go together, where that was asked for."""
+    parts: Parts = field(default_factory=Parts)
+    """What it keeps beside columns, where that was asked for."""
 
     @classmethod
-    def of(cls, data: Any, *, exact: bool = False, covariance: bool = False) -> "Profile":
+    def of(
+        cls, data: Any, *, exact: bool = False, covariance: bool = False, scores: Mapping[str, str] | None = None
+    ) -> "Profile":
         """The profile of a table (pandas, polars, Arrow) or of named columns or arrays; an empty one is an error.
 
         Columns with more than 10,000 distinct values are kept in bins (or by their most frequent categories), unless
-        `exact` asks for every value. With `covariance` it also keeps how the columns of numbers go together.
+        `exact` asks for every value. With `covariance` it also keeps how the columns of numbers go together, and with
+        `scores` (column of scores -> column of labels) how well scores go with their labels.
 
         >>> profile = Profile.of({"price": [1.0, 2.0, 4.0], "city": ["Ulm", "Bonn", "Ulm"]})
         >>> profile.rows, profile.exact, list(profile.columns)
@@ -55,8 +60,8 @@ class Profile:
                 "the reference is empty", hint="nothing can be compared with it: choose a period that has rows"
             )
         kept = {name: one if exact else compact(one) for name, one in columns.items()}
-        together = _counted(Covariance.like(kept), data) if covariance else None
-        return cls(kept, rows.pop(), together)
+        parts = Parts.like(kept, covariance=covariance, scores=scores or {})
+        return cls(kept, rows.pop(), parts.counted(data))
 
     def compare(self, window: Any, methods: Sequence[str] | None = None) -> dict[str, dict[str, Measure]]:
         """How far a window has drifted: for each of the profile's columns, each method's measure.
@@ -91,16 +96,17 @@ class Profile:
         """
         columns = columns_of(data)
         kept = {name: like(one, columns.get(name)) for name, one in self.columns.items()}
-        return Profile(kept, _rows(columns), self.counted_parts(data))
-
-    def counted_parts(self, data: Any) -> Covariance | None:
-        """What the profile keeps beside its columns, of these rows; columns that they lack have no value there."""
-        return None if self.covariance is None else _counted(self.covariance, data)
+        return Profile(kept, _rows(columns), self.parts.counted(data))
 
     @property
-    def together(self) -> tuple[str, ...]:
-        """Columns whose values must be read row by row, and not column by column, to count rows like this profile."""
-        return () if self.covariance is None else self.covariance.names
+    def covariance(self) -> Covariance | None:
+        """How its columns of numbers go together, or None where that is not kept."""
+        return self.parts.covariance
+
+    @property
+    def scores(self) -> Mapping[str, Scores]:
+        """Scores beside their labels, by the column of scores; empty where none are kept."""
+        return self.parts.scores
 
     def merge(self, other: "Profile") -> "Profile":
         """Both together: whole numbers are added, so the order of many merges changes no byte.
@@ -117,17 +123,17 @@ class Profile:
                 f"{', '.join(other.columns)}"
             )
         together = {name: add(one, other.columns[name]) for name, one in self.columns.items()}
-        return Profile(together, self.rows + other.rows, add_parts(self.covariance, other.covariance))
+        return Profile(together, self.rows + other.rows, self.parts.merge(other.parts))
 
     def to_bytes(self) -> bytes:
         """The profile as a file: an archive of plain numpy arrays, the same bytes for the same profile."""
-        return write_archive(Kept(self.columns, self.rows, self.covariance))
+        return write_archive(Kept(self.columns, self.rows, self.parts))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Profile":
         """The profile in such a file; `DataError` for one that is cut, changed or of another version."""
         kept = read_archive(content)
-        return cls(kept.columns, kept.rows, kept.covariance)
+        return cls(kept.columns, kept.rows, kept.parts)
 
 
 def merge_all(profiles: Iterable[Profile]) -> Profile:
@@ -188,23 +194,6 @@ def add(one: Column, two: Column) -> Column:
         other=one.other + two.other,
         squares=added_squares(one, two),
     )
-
-
-def add_parts(one: Covariance | None, two: Covariance | None) -> Covariance | None:
-    """The parts beside the columns together; `DataError` where one side has none: the sum would be of some rows."""
-    if one is None and two is None:
-        return None
-    if one is None or two is None:
-        raise DataError(
-            "only one of the profiles keeps a covariance, so they cannot be merged",
-            hint="profile both like one reference: mlmon profile build --like REFERENCE",
-        )
-    return one.merge(two)
-
-
-def _counted(covariance: Covariance, data: Any) -> Covariance:
-    there = set(names_of(data))
-    return covariance.counted(rows_of(data, [name for name in covariance.names if name in there]))
 
 
 def _methods() -> tuple[str, ...]:

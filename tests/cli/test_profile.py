@@ -143,3 +143,37 @@ def test_drift_of_correlations_is_found_from_profiles_alone(tmp_path: Path, monk
     columns = [json.loads(result.output)["columns"] for result in answers]
     assert columns[0] == columns[1] == columns[2]
     assert columns[0][0]["reason"].startswith("the columns together have drifted: correlation_shift 0.")
+
+
+def scored(path: Path, seed: int, *, labels: bool = True) -> str:
+    random = np.random.default_rng(seed)
+    score = random.random(3_000)
+    label = (random.random(3_000) < score).astype(float)
+    pq.write_table(pa.table({"score": score, "bought": label if labels else np.full(3_000, np.nan)}), path)
+    return str(path)
+
+
+def test_scores_beside_labels_are_kept_shown_and_their_performance_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = scored(tmp_path / "a.parquet", 1)
+    assert profile("build", before, "--scores", "score=bought", "--out", "a.profile").return_value == 0
+    assert "score beside bought (classes 0.0, 1.0): 3,000 rows with both" in profile("show", "a.profile").output
+    (shown,) = answer("show", "a.profile")["scores"]
+    assert shown["performance"]["roc_auc"]["value"] == pytest.approx(0.83, abs=0.03)
+    for file, how in (
+        (scored(tmp_path / "b.parquet", 2), "measured"),
+        (scored(tmp_path / "c.parquet", 3, labels=False), "estimated"),
+    ):
+        (auc,) = (one for one in answer("diff", "a.profile", file)["performance"] if one["metric"] == "roc_auc")
+        assert auc["how"] == how
+        assert auc["low"] <= 0.84
+        assert auc["high"] >= 0.82
+    assert "performance" in profile("diff", "a.profile", "b.parquet").output
+
+
+def test_scores_that_name_no_label_are_bad_usage(made: str) -> None:
+    error = profile("build", "a.parquet", "--scores", "price", "--out", "b.profile").exception
+    assert "expected SCORE=LABEL" in str(error)
+    assert "scores with labels: not kept" in profile("show", made).output

@@ -11,18 +11,19 @@ from rows_of_all_kinds import rows_of_all_kinds
 
 from mlmon_dagster import plugins
 from mlmon_dagster.drift.profile import Profile
-from mlmon_dagster.errors import DataError, MissingError
+from mlmon_dagster.errors import DataError, InputError, MissingError
 from mlmon_dagster.ports import Engine, Rows
 
 REFERENCE = rows_of_all_kinds(14_000, seed=1)
 WINDOW = rows_of_all_kinds(3_000, seed=2, shift=0.2)
-PROFILE = Profile.of(REFERENCE, covariance=True)
+PROFILE = Profile.of(REFERENCE)
+TOGETHER = ("normal", "special", "tied", "tiny", "small", "extreme", "yes", "at", "city")
+"""Columns of which a covariance is counted too, where a test says so: one of each kind of value."""
 COUNTED = PROFILE.counted(WINDOW)
 
 
 def only(*names: str) -> Profile:
-    assert PROFILE.covariance is not None
-    return Profile({name: PROFILE.columns[name] for name in names}, PROFILE.rows, PROFILE.covariance.only(names))
+    return Profile({name: PROFILE.columns[name] for name in names}, PROFILE.rows)
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,27 @@ def test_counts_have_the_same_bytes_as_those_of_the_kernel(place: Place) -> None
     found, expected = place.engine.count(place.store(WINDOW), place.profile), place.profile.counted(WINDOW)
     assert differences(found, expected) == []
     assert found.digest == expected.digest
+
+
+def test_covariances_have_the_same_bytes_as_those_of_the_kernel(place: Place) -> None:
+    names = [name for name in TOGETHER if name in place.columns]
+    profile = Profile.of(REFERENCE.select(names), covariance=True)
+    halves = [WINDOW.select(names).slice(start, 1_500) for start in (0, 1_500)]
+    parts = [place.engine.count(place.store(half), profile) for half in halves]
+    assert [part.digest for part in parts] == [profile.counted(half).digest for half in halves]
+    assert parts[0].merge(parts[1]).digest == profile.counted(WINDOW).digest
+
+
+def test_scores_beside_labels_have_the_same_bytes_or_are_refused_with_what_can(place: Place) -> None:
+    names = ["normal", "yes", "city", "special", "tied"]
+    pairs = {"normal": "yes", "special": "tied"}
+    profile = Profile.of(REFERENCE.select(names), scores=pairs)
+    rows = place.store(WINDOW.select(names))
+    if plugins.name_of(type(place.engine)) == "ibis":
+        with pytest.raises(InputError, match=r"no scores beside labels(.|\n)*duckdb"):
+            place.engine.count(rows, profile)
+        return
+    assert place.engine.count(rows, profile).digest == profile.counted(WINDOW).digest
 
 
 def test_counts_of_parts_add_up_to_those_of_the_whole(place: Place) -> None:

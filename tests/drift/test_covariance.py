@@ -118,6 +118,7 @@ def test_a_profile_without_one_keeps_the_bytes_of_version_2_and_one_part_is_neve
     assert b'"version": 3' in REFERENCE.to_bytes()
     assert Profile.from_bytes(plain.to_bytes()).covariance is None
     without = Profile(REFERENCE.counted(table(10)).columns, 10)
+    assert without.covariance is None
     with pytest.raises(DataError, match=r"only one of the profiles keeps a covariance"):
         REFERENCE.counted(table(10)).merge(without)
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.covariance import Covariance
 from mlmon_dagster.drift.frames import columns_of
-from mlmon_dagster.drift.profile import Profile, add, add_parts, like
+from mlmon_dagster.drift.parts import Parts
+from mlmon_dagster.drift.profile import Profile, add, like
 
 PIECE_ROWS = 250_000
 """Rows of all columns in memory at a time: large enough for a fast sort, small enough for any process."""
@@ -22,26 +22,21 @@ def shared(profile: Profile, names: Iterable[str]) -> list[str]:
 
 def counted(profile: Profile, names: list[str], pieces: Iterable[Any]) -> Profile:
     """The pieces (tables of these columns) counted on the profile's grids; the same for any cut into pieces."""
-    nothing = None if profile.covariance is None else Covariance.nothing(profile.covariance.axes)
-    total = Profile({name: _nothing(profile.columns[name]) for name in names}, 0, nothing)
+    total = Profile({name: _nothing(profile.columns[name]) for name in names}, 0, profile.parts.nothing)
     for piece in pieces:
         columns = columns_of(piece, names)
         found = {name: _like(profile.columns[name], column) for name, column in columns.items()}
         rows = next((one.rows for one in found.values()), 0)
-        counts = Profile(found, rows, profile.counted_parts(piece))
+        counts = Profile(found, rows, profile.parts.counted(piece))
         total = added(total, counts) if total.rows else counts
     return total
 
 
-def counted_parts(profile: Profile, pieces: Iterable[Any]) -> Covariance | None:
-    """What the profile keeps beside its columns, of tables that arrive one after the other."""
-    if profile.covariance is None:
-        return None
-    total = Covariance.nothing(profile.covariance.axes)
+def counted_parts(parts: Parts, pieces: Iterable[Any]) -> Parts:
+    """What a profile keeps beside its columns, of tables that arrive one after the other."""
+    total = parts.nothing
     for piece in pieces:
-        found = profile.counted_parts(piece)
-        assert found is not None  # noqa: S101 - the profile has a covariance
-        total = total.merge(found)
+        total = total.merge(parts.counted(piece))
     return total
 
 
@@ -57,7 +52,7 @@ def counted_column(reference: Column, pieces: Iterable[Column]) -> Column:
 def added(one: Profile, two: Profile) -> Profile:
     """Counts of the same columns on the same grids, together."""
     columns = {name: _add(column, two.columns[name]) for name, column in one.columns.items()}
-    return Profile(columns, one.rows + two.rows, add_parts(one.covariance, two.covariance))
+    return Profile(columns, one.rows + two.rows, one.parts.merge(two.parts))
 
 
 def foreign(column: Column) -> Column:

@@ -15,6 +15,10 @@ PAIRS = 20
 """Pairs of columns in one query: its text stays below what any database allows."""
 
 
+ALL = 2**62
+"""More rows than there are."""
+
+
 @dataclass(frozen=True)
 class _Units:
     """A column of the table in units of its axis: 0 where it has no value, and 1 in `there` where it has one."""
@@ -34,7 +38,7 @@ def count_covariance(table: Any, covariance: Covariance, dialect: str, ask: Any)
     pairs = list(combinations_with_replacement(there, 2))
     for start in range(0, len(pairs), PAIRS):
         chosen = pairs[start : start + PAIRS]
-        (answer,) = ask(_query(table, chosen))
+        (answer,) = ask(_query(table, chosen, dialect))
         for one, two in chosen:
             for part, first, second, name in _names(one.place, two.place):
                 parts[part][first, second] = int(answer[name] or 0)
@@ -63,16 +67,19 @@ def _units(table: Any, axis: Axis, place: int, dialect: str) -> _Units | None:
     return _Units(place, ibis.ifelse(value.gap == 0, held, 0).cast("int64"), ibis.ifelse(value.gap == 0, 1, 0))
 
 
-def _query(table: Any, pairs: list[tuple[_Units, _Units]]) -> Any:
+def _query(table: Any, pairs: list[tuple[_Units, _Units]], dialect: str) -> Any:
+    """One row of sums. Postgres would compute units again in each of them: a limit makes it compute them once a row."""
     import ibis
 
     used = {one.place: one for pair in pairs for one in pair}
     rows = table.select(**{f"u{place}": one.units for place, one in used.items()}, **{
         f"t{place}": one.there for place, one in used.items()
     })  # fmt: skip
+    rows = rows.limit(ALL) if dialect == "postgres" else rows
     rows = rows.mutate(**{
         f"c{place}": (rows[f"u{place}"].cast("float64") * 2.0**-COARSE + 0.5).floor().cast("int64") for place in used
     })  # fmt: skip
+    rows = rows.limit(ALL) if dialect == "postgres" else rows
     sums: dict[str, Any] = {}
     for one, two in pairs:
         for part, first, second, name in _names(one.place, two.place):

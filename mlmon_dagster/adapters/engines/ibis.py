@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from mlmon_dagster.drift.parts import Parts
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError, MissingError, UnavailableError
 from mlmon_dagster.plugins import unknown
@@ -52,6 +53,11 @@ class Ibis:
 
     def count(self, rows: Rows, profile: Profile) -> Profile:
         """Tables and queries of a database (at `url`, or at the rows' place), and tables of Ibis as they are."""
+        for name in profile.scores:
+            raise InputError(
+                f"the engine ibis counts columns and pairs of numbers, but no scores beside labels, as of {name}",
+                hint="count with duckdb, polars, streaming or spark, or like a profile that keeps no scores",
+            )
         try:
             import ibis
         except ImportError as error:
@@ -72,11 +78,12 @@ class Ibis:
                 columns = {name: count_column(table, profile.columns[name], connection.name, ask) for name in names}
                 kept = profile.covariance
                 together = None if kept is None else count_covariance(table, kept, connection.name, ask)
+                parts = Parts(together)
             except (DataError, InputError):
                 raise
             except Exception as error:  # every driver has its own kinds of error
                 raise _told(error, ibis.common.exceptions.IbisError) from error
-        return Profile(columns, next((column.rows for column in columns.values()), 0), together)
+        return Profile(columns, next((column.rows for column in columns.values()), 0), parts)
 
     def _table(self, connection: Any, rows: Rows) -> Any:
         if self.table is not None and self.time is not None and not rows.query:

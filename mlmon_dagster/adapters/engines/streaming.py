@@ -34,7 +34,7 @@ class Streaming:
         files = self._files(rows)
         names = shared(profile, files.names)
         columns = {name: counted_column(profile.columns[name], files.pieces(name)) for name in names}
-        parts = counted_parts(profile, files.tables([name for name in profile.together if name in files.names]))
+        parts = counted_parts(profile.parts, files.tables(shared(profile, set(profile.parts.names) & set(files.names))))
         return Profile(columns, files.rows if names else 0, parts)
 
     @contextmanager
