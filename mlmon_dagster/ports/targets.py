@@ -90,6 +90,8 @@ class Traffic:
     """Why the guard took the traffic from it, if it did."""
     evidence: Mapping[str, float] = field(default_factory=dict)
     """Name of a comparison with the live version -> p-value that holds at any time (see `drift.sequential`)."""
+    replicas: int = 1
+    """Processes of it that run."""
     serving: RealtimeInferencing | None = None
     """How its servers keep and judge what they say, as they were started."""
 

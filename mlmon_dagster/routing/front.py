@@ -65,6 +65,7 @@ class Front(asyncio.Protocol):
         self._length = 0
         self._id: bytes | None = None
         self._key: bytes | None = None
+        self._brought: bytes | None = None
         self.since = None
 
     def data_received(self, data: bytes) -> None:
@@ -100,6 +101,8 @@ class Front(asyncio.Protocol):
                 self.transport.write(CONTINUE)
         elif lower == b"x-request-id":
             self._id = value
+        elif lower == b"idempotency-key":
+            self._brought = value
         if lower == self._router.sticky:
             self._key = value
 
@@ -123,7 +126,8 @@ class Front(asyncio.Protocol):
             self._take(own, keeps)
         else:
             deadline = self._router.deadline()
-            self._take(Exchange(self, self._raw(method), self._key, deadline, method), keeps)
+            key = self._key or self._brought or self._id  # sent again, a request meets the process that answered it
+            self._take(Exchange(self, self._raw(method), key, deadline, method), keeps)
         self._reset()
 
     def _raw(self, method: bytes) -> bytes:

@@ -92,7 +92,7 @@ class Keeper:
     def _look(self) -> None:
         """Starts what should run and does not; ends what it started and should not run."""
         routes = read_routes(self._folder)
-        homes = {route.home for route in routes.routes} if routes else set()
+        homes = {home for route in routes.routes for home in route.homes} if routes else set()
         self._end_children(homes)
         if not homes:
             self._ending = True
@@ -106,7 +106,7 @@ class Keeper:
         """Ends servers that were started here and that no route names, also one that does not hold its lock yet."""
         if named is None:
             routes = read_routes(self._folder)
-            named = {route.home for route in routes.routes} if routes else set()
+            named = {home for route in routes.routes for home in route.homes} if routes else set()
         for home in [one for one in self._watched if one not in named and one != "router"]:
             child = self._watched.pop(home).child
             if child is not None and child.poll() is None:

@@ -11,7 +11,7 @@ from mlmon_dagster.adapters.targets._process import ServerProcess
 from mlmon_dagster.adapters.targets._routes import read_routes, read_tripped, write_tripped
 from mlmon_dagster.ports import Traffic
 from mlmon_dagster.routing.exchange import Exchange, ShadowedPair, problem
-from mlmon_dagster.routing.table import Backend, Table, evidence
+from mlmon_dagster.routing.table import Backend, Replica, Table, evidence
 from mlmon_dagster.routing.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -78,16 +78,17 @@ class Router:
             return
         tripped = read_tripped(self._folder, [one.deployment for one in routes.routes])
         for left in self.table.apply(routes, tripped, self.now()):
-            for upstream in left.idle:
-                upstream.transport.close()
-            left.idle.clear()
+            for replica in left.replicas:
+                for upstream in replica.idle:
+                    upstream.transport.close()
+                replica.idle.clear()
             self._left.append(left)
         self.sticky = routes.sticky.lower().encode() if routes.sticky else None
 
     def busy(self, home: str) -> int:
         """Requests that versions of that home, which have left, still work on."""
         self._left = [one for one in self._left if one.busy]
-        return sum(one.busy for one in self._left if one.route.home == home)
+        return sum(one.busy for one in self._left if home in one.route.homes)
 
     def _tripped(self, deployment: str, reason: str) -> None:
         write_tripped(self._folder, deployment, reason)
@@ -150,24 +151,25 @@ class Router:
         self._send(exchange, backend, now)
 
     def _send(self, exchange: Exchange, backend: Backend, now: float) -> None:
-        while backend.idle:
-            upstream = backend.idle.pop()
+        replica = backend.replica(exchange.key, now)
+        while replica.idle:
+            upstream = replica.idle.pop()
             if not upstream.transport.is_closing():
                 upstream.send(exchange, now)
                 return
         backend.pending += 1
-        task = self._loop.create_task(self._connect(exchange, backend))
+        task = self._loop.create_task(self._connect(exchange, backend, replica))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _connect(self, exchange: Exchange, backend: Backend) -> None:
+    async def _connect(self, exchange: Exchange, backend: Backend, replica: Replica) -> None:
         try:
-            host, port = self._address(backend.route.home)
-            _, upstream = await self._loop.create_connection(lambda: Upstream(self, backend), host, port)
+            host, port = self._address(replica.home)
+            _, upstream = await self._loop.create_connection(lambda: Upstream(self, backend, replica), host, port)
         except OSError:
             backend.pending -= 1
-            self._addresses.pop(backend.route.home, None)
-            self.failed(exchange, backend)
+            self._addresses.pop(replica.home, None)
+            self.failed(exchange, backend, replica)
             return
         backend.pending -= 1
         upstream.send(exchange, self._loop.time())
@@ -201,12 +203,12 @@ class Router:
             exchange.shadow.answered("live", status, answer)
         exchange.front.reply(answer, closes=closes)
 
-    def failed(self, exchange: Exchange, backend: Backend) -> None:
-        """The version did not answer: another one is asked, or the same again when it is back."""
+    def failed(self, exchange: Exchange, backend: Backend, replica: Replica) -> None:
+        """A process did not answer: another one is asked, another version, or the same again when it is back."""
         now = self._loop.time()
         if not backend.gone:
-            self.table.failed(backend, now)
-        self._addresses.pop(backend.route.home, None)
+            self.table.failed(backend, replica, now)
+        self._addresses.pop(replica.home, None)
         if exchange.front is None:
             if exchange.shadow is not None:
                 exchange.shadow.answered("shadow", 502, b"")
@@ -215,6 +217,9 @@ class Router:
             exchange.front.abort()
             return
         self.retried += 1
+        if len(backend.replicas) > 1 and not backend.gone and backend.share > 0 and backend.reaches(now):
+            self._send(exchange, backend, now)
+            return
         if self._other(exchange, backend):
             exchange.tried = (*exchange.tried, backend)
             self.dispatch(exchange)

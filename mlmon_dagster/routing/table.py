@@ -17,14 +17,37 @@ LATENCY_TAU = 0.1
 """Size of a difference in latency that matters: a tenth, on the logarithmic scale."""
 
 
+class Replica:
+    """One process of a version: its open connections, and whether it is left out for a while."""
+
+    __slots__ = ("_backoff", "down_until", "home", "idle")
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.idle: list[Any] = []
+        self.down_until = 0.0
+        self._backoff = EJECTED_SECONDS[0]
+
+    def reached(self) -> None:
+        """It answered: it is no longer left out."""
+        self.down_until, self._backoff = 0.0, EJECTED_SECONDS[0]
+
+    def unreachable(self, now: float) -> None:
+        """It could not be reached or did not answer: it is left out for a while."""
+        if self.down_until <= now:
+            self.down_until = now + self._backoff
+            self._backoff = min(self._backoff * 2, EJECTED_SECONDS[1])
+
+
 class Backend:
-    """A version that runs: its open connections, its counts, and whether it is left out for a while."""
+    """A version that runs: its processes, its counts, and whether it is left out for a while."""
 
     def __init__(self, route: Route, now: float) -> None:
         self.route = route
         self.share = route.share
         self.tally = Tally(now)
-        self.idle: list[Any] = []
+        self.replicas = [Replica(home) for home in route.homes]
+        self._turn = 0
         self.active: set[Any] = set()
         self.pending = 0
         """Requests that wait for a connection to it."""
@@ -38,6 +61,29 @@ class Backend:
     def busy(self) -> int:
         """Requests that it is working on."""
         return len(self.active) + self.pending
+
+    def replica(self, key: bytes | None, now: float) -> Replica:
+        """The process for a request: by its key, else one after the other; one that answers, if any does."""
+        replicas = self.replicas
+        if len(replicas) == 1:
+            return replicas[0]
+        self._turn += 1
+        first = int(position(key, b"replica") * len(replicas)) if key is not None else self._turn
+        for place in range(len(replicas)):
+            one = replicas[(first + place) % len(replicas)]
+            if one.down_until <= now:
+                return one
+        return replicas[first % len(replicas)]
+
+    def reaches(self, now: float) -> bool:
+        """Whether any of its processes may be asked."""
+        return any(one.down_until <= now for one in self.replicas)
+
+    def resized(self) -> list[Any]:
+        """Takes as many processes as its route says; connections to those that leave."""
+        homes, known = self.route.homes, {one.home: one for one in self.replicas}
+        self.replicas = [known.pop(home) if home in known else Replica(home) for home in homes]
+        return [upstream for one in known.values() for upstream in one.idle]
 
     def reached(self, now: float) -> None:
         """It answered: it is no longer left out."""
@@ -76,6 +122,8 @@ class Table:
                 backend.tally = Tally(now)
             backend.route, backend.share, backend.gone = route, route.share, False
             backend.tripped = tripped.get(route.deployment)
+            for upstream in backend.resized():
+                upstream.transport.close()
             found.append(backend)
         champion = routes.live.deployment if routes.live else None
         changed = [one.share for one in found] != [one.share for one in self.backends]
@@ -114,10 +162,12 @@ class Table:
             return chosen if chosen in up else None
         return up[min(int(point / 100.0 * len(up)), len(up) - 1)]
 
-    def failed(self, backend: Backend, now: float) -> None:
-        """A request that the backend did not answer."""
+    def failed(self, backend: Backend, replica: Replica, now: float) -> None:
+        """A request that a process of the backend did not answer."""
         backend.tally.unanswered()
-        self.leave_out(backend, now)
+        replica.unreachable(now)
+        if not backend.reaches(now):
+            self.leave_out(backend, now)
         self._judge(backend)
 
     def leave_out(self, backend: Backend, now: float) -> None:
@@ -178,9 +228,9 @@ def evidence(challenger: Backend, champion: Backend) -> dict[str, float]:
     }
 
 
-def position(key: bytes) -> float:
-    """Where a key stands in [0, 1): always at the same place."""
-    return int.from_bytes(blake2b(key, digest_size=8).digest(), "big") / 2**64
+def position(key: bytes, purpose: bytes = b"") -> float:
+    """Where a key stands in [0, 1): always at the same place, another one for another purpose."""
+    return int.from_bytes(blake2b(key, digest_size=8, person=purpose).digest(), "big") / 2**64
 
 
 def _at(point: float, backends: tuple[Backend, ...]) -> Backend | None:

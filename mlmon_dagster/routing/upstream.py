@@ -8,7 +8,7 @@ import httptools
 if TYPE_CHECKING:
     from mlmon_dagster.routing.exchange import Exchange
     from mlmon_dagster.routing.router import Router
-    from mlmon_dagster.routing.table import Backend
+    from mlmon_dagster.routing.table import Backend, Replica
 
 STREAM_BYTES = 1 << 20
 """From this size on an answer is passed on piece by piece."""
@@ -17,11 +17,12 @@ STREAM_BYTES = 1 << 20
 class Upstream(asyncio.Protocol):
     """Carries one request at a time."""
 
-    __slots__ = ("_parser", "_parts", "_router", "_size", "backend", "exchange", "since", "transport")
+    __slots__ = ("_parser", "_parts", "_router", "_size", "backend", "exchange", "replica", "since", "transport")
 
-    def __init__(self, router: "Router", backend: "Backend") -> None:
+    def __init__(self, router: "Router", backend: "Backend", replica: "Replica") -> None:
         self._router = router
         self.backend = backend
+        self.replica = replica
         self.exchange: Exchange | None = None
         self.since = 0.0
         self.transport: asyncio.Transport
@@ -69,19 +70,21 @@ class Upstream(asyncio.Protocol):
         backend = self.backend
         backend.active.discard(self)
         if reusable and not backend.gone:
-            backend.idle.append(self)
+            self.replica.idle.append(self)
         else:
             self.transport.close()
         assert exchange is not None  # noqa: S101 - both callers looked
+        if self.replica.down_until:
+            self.replica.reached()
         self._router.answered(
             exchange, backend, self._parser.get_status_code(), b"".join(self._parts), self.since, closes=not reusable
         )
 
     def connection_lost(self, error: Exception | None) -> None:
         backend = self.backend
-        if self in backend.idle:
-            backend.idle.remove(self)
+        if self in self.replica.idle:
+            self.replica.idle.remove(self)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             backend.active.discard(self)
-            self._router.failed(exchange, backend)
+            self._router.failed(exchange, backend, self.replica)

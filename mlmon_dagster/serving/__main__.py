@@ -18,9 +18,8 @@ def main() -> int:
     home = Path(sys.argv[1]).parent
     told = json.loads(Path(sys.argv[1]).read_text())
     log = LogOptions(Path(told["log_directory"]), **told.get("log", {}))
-    options = ServerOptions(
-        home / "model", Served(**told["served"]), log, bands=Bands(**told.get("bands", {})), home=home
-    )
+    model, bands = Path(told.get("model", home / "model")), Bands(**told.get("bands", {}))
+    options = ServerOptions(model, Served(**told["served"]), log, bands=bands, home=home)
     try:
         serve(options, ready=lambda address: print(f"ready at {address}", flush=True))
     except MlmonError as error:

@@ -30,6 +30,22 @@ class Route:
     """Percent of the requests."""
     shadows: bool = False
     """Whether it gets a copy of every request, whose answer nobody receives."""
+    replicas: int = 1
+    """How many processes run it."""
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """The folder of each of its processes."""
+        return replica_homes(self.home, self.replicas)
+
+
+def replica_homes(home: str, replicas: int) -> tuple[str, ...]:
+    """The folders of a version's processes: the first one's is the version's own.
+
+    >>> replica_homes("d1", 3)
+    ('d1', 'd1.2', 'd1.3')
+    """
+    return (home, *(f"{home}.{number}" for number in range(2, replicas + 1)))
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,10 @@ class Local:
         int | None, Field(ge=1, le=65535, description="the environment's port (default: any free, kept)")
     ] = None
 
+    replicas: Annotated[
+        int, Field(ge=1, le=64, description="server processes of each version; requests are spread over them")
+    ] = 1
+
     def start(self, placement: Placement, settings: Settings) -> Serving:
         """Starts the version beside what is live and returns when it has answered; `FailedError` when it has not.
 
@@ -57,18 +61,21 @@ class Local:
         """
         with _locked(settings, placement.pipeline, placement.environment, placement.deployment) as folder:
             routes = read_routes(folder) or Routes(self.port or 0)
-            route = _route(folder, routes, placement)
-            process = ServerProcess(folder / route.home)
-            if not (process.running and process.address):
-                process.stop()
-                process.home.mkdir(exist_ok=True)
-                _place_model(placement.version, process.home / "model", settings)
-                process.start(_told(placement, folder), _module_folders(settings, placement.pipeline))
+            route = _route(folder, routes, placement, self.replicas)
+            processes = [ServerProcess(folder / home) for home in route.homes]
+            for process in processes:
+                if not (process.running and process.address):
+                    process.stop()
+                    process.home.mkdir(exist_ok=True)
+                    _place_model(placement.version, folder / route.home / "model", settings)
+                    told = _told(placement, folder, folder / route.home / "model")
+                    process.start(told, _module_folders(settings, placement.pipeline))
             try:
-                serving = self._tried(process, placement)
+                serving, *_ = [self._tried(process, placement) for process in processes]
             except (FailedError, UnavailableError) as error:
                 if routes.live is None or routes.live.deployment != placement.deployment:
-                    process.stop()
+                    for process in processes:
+                        process.stop()
                 raise FailedError(f"version {placement.version.number} does not serve: {error.message}") from error
         if route.home != placement.deployment:
             with _locked(settings, placement.pipeline, placement.environment):
@@ -133,21 +140,19 @@ class Local:
                 Traffic(one.deployment, one.version, "live" if one.deployment == live else "standby", 0.0, "stopped")
                 for one in routes.routes
             ]
-        homes = {one.deployment: one.home for one in routes.routes}
-        return tuple(
-            _as_it_is(one, ServerProcess(folder / homes[one.deployment])) for one in told if one.deployment in homes
-        )
+        running = {one.deployment: one for one in routes.routes}
+        return tuple(_as_it_is(one, running[one.deployment], folder) for one in told if one.deployment in running)
 
     def _started(self, folder: Path, placement: Placement) -> Routes:
         """The routes with the placement among them; `FailedError` when its process does not run."""
         routes = read_routes(folder) or Routes(self.port or 0)
-        route = _route(folder, routes, placement)
+        route = _route(folder, routes, placement, self.replicas)
         reason = read_tripped(folder, [placement.deployment]).get(placement.deployment)
         if reason is not None:
             raise FailedError(f"the guard took the traffic from {placement.deployment}: {reason}")
-        process = ServerProcess(folder / route.home)
-        if not process.running:
-            raise FailedError(f"deployment {placement.deployment} is not running: {process.tail}")
+        if not any(running(folder / home) for home in route.homes):
+            tail = ServerProcess(folder / route.home).tail
+            raise FailedError(f"deployment {placement.deployment} is not running: {tail}")
         return routes.started(route)
 
     def _apply(self, folder: Path, routes: Routes) -> Routes:
@@ -169,8 +174,9 @@ class Local:
 
     def _stop_others(self, folder: Path, routes: Routes | None, only: str | None = None) -> None:
         """Stops servers that no route names, once their requests are finished; only that one where it is given."""
-        named = {one.home for one in routes.routes} if routes else set()
-        for home in [folder / only] if only else folder.iterdir():
+        named = {home for one in routes.routes for home in one.homes} if routes else set()
+        only_homes = [*folder.glob(f"{only}.*"), folder / only] if only else []
+        for home in only_homes or folder.iterdir():
             if home.is_dir() and home.name not in named and (home / "options.json").exists():
                 _wait_finished(folder, home.name)
                 ServerProcess(home).stop()
@@ -184,7 +190,8 @@ class Local:
         seen = _ask_health(address)
         if (seen.get("digest"), seen.get("status")) != (version.digest, "ready"):
             raise FailedError(f"{address} serves digest {seen.get('digest')} and is {seen.get('status')}")
-        body = (process.home / "model" / "serving_input_example.json").read_bytes()
+        model = Path(process.told.get("model", process.home / "model"))
+        body = (model / "serving_input_example.json").read_bytes()
         try:
             answer = _client().post(
                 f"{address}/invocations",
@@ -199,25 +206,26 @@ class Local:
         return serving
 
 
-def _route(folder: Path, routes: Routes, placement: Placement) -> Route:
+def _route(folder: Path, routes: Routes, placement: Placement, replicas: int) -> Route:
     """The placement's route: its own, that of a process that stands by with the same version, or a new one."""
     version = placement.version
     known = routes.route(placement.deployment)
     if known is not None:
         return known
-    new = Route(placement.deployment, placement.deployment, version.number, version.digest)
+    new = Route(placement.deployment, placement.deployment, version.number, version.digest, replicas=replicas)
     standing_by = None if (folder / new.home).is_dir() else routes.standing_by(version.digest)
-    return replace(new, home=standing_by.home) if standing_by else new
+    return replace(new, home=standing_by.home, replicas=standing_by.replicas) if standing_by else new
 
 
-def _as_it_is(seen: Traffic, process: ServerProcess) -> Traffic:
-    """With what only its process knows: whether it runs, and what it was started with."""
-    serving = process.told.get("serving")
-    found = replace(seen, serving=RealtimeInferencing(**serving) if serving else None)
-    return found if process.running else replace(found, status="stopped")
+def _as_it_is(seen: Traffic, route: Route, folder: Path) -> Traffic:
+    """With what only its processes know: how many run, and what they were started with."""
+    processes = [ServerProcess(folder / home) for home in route.homes]
+    serving, alive = processes[0].told.get("serving"), sum(one.running for one in processes)
+    found = replace(seen, serving=RealtimeInferencing(**serving) if serving else None, replicas=alive)
+    return found if alive else replace(found, status="stopped")
 
 
-def _told(placement: Placement, folder: Path) -> dict[str, Any]:
+def _told(placement: Placement, folder: Path, model: Path) -> dict[str, Any]:
     version, declared = placement.version, placement.serving
     served = {
         "model": version.name,
@@ -229,6 +237,7 @@ def _told(placement: Placement, folder: Path) -> dict[str, Any]:
     }
     return {
         "served": served,
+        "model": str(model),
         "log_directory": str(folder / "predictions"),
         "log": {
             "durability": declared.durability,
@@ -343,21 +352,25 @@ def _health(folder: Path, routes: Routes) -> Serving:
     """The live version's own health, and whether it is reached over the environment's address."""
     live = routes.live
     assert live is not None  # noqa: S101 - both callers looked
-    process = ServerProcess(folder / live.home)
+    processes = [ServerProcess(folder / home) for home in live.homes]
     if routes.route(live.deployment) is None:
         return _serving(routes, live, "stopped", "it was stopped; deploy again to start it")
-    if not process.running or process.address is None:
+    alive = [one for one in processes if one.running and one.address is not None]
+    if not alive:
         kept = running(folder / "keeper")
         detail = "its server has ended and is being started again" if kept else "nothing of it runs; deploy again"
         return _serving(routes, live, "unhealthy" if kept else "stopped", detail)
     try:
-        seen = _ask_health(process.address)
+        seen = _ask_health(alive[0].address or "")
         _ask_health(_address(routes))
     except UnavailableError as error:
         return _serving(routes, live, "unhealthy", error.message)
     if seen.get("digest") != live.digest:
         return _serving(routes, live, "unhealthy", f"its server answers with digest {seen.get('digest')}")
-    return _serving(routes, live, "healthy" if seen.get("status") == "ready" else "unhealthy", str(seen.get("status")))
+    missing = len(processes) - len(alive)
+    few = f", {missing} of its {len(processes)} processes have ended and are being started again" if missing else ""
+    status = "healthy" if seen.get("status") == "ready" else "unhealthy"
+    return _serving(routes, live, status, f"{seen.get('status')}{few}")
 
 
 def _ask_health(address: str) -> dict[str, Any]:

@@ -92,6 +92,41 @@ def test_a_killed_server_comes_back_by_itself_and_no_caller_notices(world, place
     assert logged.num_rows >= load.seen(1)  # what was answered before the kill is in the log
 
 
+def test_a_killed_replica_is_stood_in_for_by_the_others_and_comes_back(world, place):
+    settings, target, placement = world[0], Local(replicas=2), place("d1")
+    live, home = _live(settings, target, placement), _home(world[0], placement)
+    second = home.with_name("d1.2")
+    assert ServerProcess(home).address != ServerProcess(second).address
+    assert not (second / "model").exists()  # both use one copy
+    with Load(live.address, RECORD) as load:
+        _wait(lambda: load.seen(1) > 20)
+        killed = _kill(second)
+        assert target.live(placement.pipeline, "prod", settings).status == "healthy"
+        _wait(lambda: int((second / "running").read_text() or killed) != killed)
+        _wait(lambda: [one.replicas for one in target.traffic(placement.pipeline, "prod", settings)] == [2])
+    assert load.failures == {}
+    logged = united(read_segments(home.parent / "predictions"), None, None)
+    assert logged.num_rows >= load.seen(1)
+    target.stop(placement.pipeline, "prod", "d1", settings)
+    assert not ServerProcess(home).running
+    assert not ServerProcess(second).running
+
+
+def test_a_request_sent_again_meets_the_process_that_answered_it_also_when_the_router_was_killed(world, place):
+    settings, target, placement = world[0], Local(replicas=2), place("d1")
+    live, folder = _live(settings, target, placement), _home(world[0], placement).parent
+    asked = [{"x-request-id": f"order-{number}"} for number in range(8)]
+    with httpx.Client(base_url=live.address, timeout=20) as client:
+        first = [client.post("/predict", json=RECORD, headers=one).json() for one in asked]
+    _kill(folder / "router")
+    with httpx.Client(base_url=live.address, timeout=20) as client:
+        again = [client.post("/predict", json=RECORD, headers=one) for one in asked]
+    assert [one.json() for one in again] == first  # to the millisecond of their time
+    assert {one.headers.get("idempotent-replay") for one in again} == {"true"}
+    prefixes = {one["id"] for one in first}
+    assert prefixes == {one["x-request-id"] for one in asked}
+
+
 def test_a_killed_candidate_loses_its_traffic_and_no_caller_notices(world, place):
     settings, target, first, second = world[0], Local(), place("d1"), place("d2", 2)
     live = _live(settings, target, first)
