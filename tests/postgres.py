@@ -3,11 +3,13 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ class Server:
     folder: Path
     port: int
     run: dict[str, object]
+    options: str = ""
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg2://mlmon@127.0.0.1:{self.port}/{database}"
@@ -34,6 +37,24 @@ class Server:
             cursor.execute(f'CREATE DATABASE "{name}"')
         connection.close()
         return self.url(name)
+
+    def serve(self) -> None:
+        """Starts it on its folder, and returns once it answers."""
+        command = [self.binaries / "pg_ctl", "start", "-w", "-t", "120", "-D", self.folder / "data"]
+        options = ["-l", self.folder / "log", "-o", self.options]
+        subprocess.run([*command, *options], check=True, capture_output=True, cwd="/", **self.run)
+
+    def kill(self) -> None:
+        """As when the machine fails: every process of it ends at once, without a last word."""
+        lock = self.folder / "data" / "postmaster.pid"
+        postmaster = int(lock.read_text().split()[0])
+        every = [postmaster, *_children(postmaster)]
+        for process in every:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        while any(_alive(process) for process in every):
+            time.sleep(0.01)
+        lock.unlink()  # where nobody collects dead processes, it would take the dead one for a running one
 
     def stop(self) -> None:
         command = [self.binaries / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.folder / "data"]
@@ -59,13 +80,30 @@ def start(fsync: str = "off") -> Server:
         user = _other_user()
         os.chown(folder, user.pw_uid, user.pw_gid)
         run = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    server = Server(found, folder, _free_port(), run)
+    port = _free_port()
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={fsync}"
+    server = Server(found, folder, port, run, options)
     make = [found / "initdb", "-D", folder / "data", "-U", "mlmon", "--auth=trust", "--encoding=UTF8", "--no-sync"]
     subprocess.run(make, check=True, capture_output=True, cwd="/", **run)
-    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={fsync}"
-    serve = [found / "pg_ctl", "start", "-w", "-D", folder / "data", "-l", folder / "log", "-o", options]
-    subprocess.run(serve, check=True, capture_output=True, cwd="/", **run)
+    server.serve()
     return server
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            facts = file.read_text().rpartition(")")[2].split()
+            if int(facts[1]) == parent:
+                found.append(int(file.parent.name))
+    return found
+
+
+def _alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _other_user() -> pwd.struct_passwd:
