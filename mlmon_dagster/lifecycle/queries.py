@@ -1,15 +1,18 @@
 """Queries: what is pending, live, open, and what a gate says now."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.governance.alerts import OPEN, Alert
 from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment, Step
 from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.gates import GateVerdict
+from mlmon_dagster.governance.locks import Lock
 from mlmon_dagster.governance.models import Model
+from mlmon_dagster.governance.overrides import Override
 from mlmon_dagster.governance.people import Person
-from mlmon_dagster.governance.promotions import PENDING, Promotion
+from mlmon_dagster.governance.promotions import PENDING, Approval, Promotion
 from mlmon_dagster.governance.roles import Member
 from mlmon_dagster.lifecycle import gate
 from mlmon_dagster.lifecycle.deployments import reached
@@ -45,6 +48,17 @@ def gate_verdict(
     """What the promotion's gate says now, condition by condition."""
     with governance.ledger.read() as reading:
         return gate.verdict(reading, governance, declared, asked, digest)
+
+
+def opened_by(governance: Governance, asked: Promotion) -> int:
+    """Number of the newest entry that can have opened the promotion's gate: what failed before may do now."""
+    about: dict[type[Any], dict[str, str]] = {
+        **{kind: {"promotion": asked.id} for kind in (Approval, Override)},
+        **{kind: {"pipeline": asked.pipeline} for kind in (Alert, Finding, Lock)},
+    }
+    with governance.ledger.read() as reading:
+        found: list[int] = [one.seq for kind, where in about.items() for one in reading.find(kind, **where)]
+    return max((asked.seq, *found))
 
 
 def opened_because(governance: Governance, promotion: str) -> dict[str, str]:

@@ -13,13 +13,14 @@ from mlmon_dagster.errors import BlockedError, ChangedError, MlmonError
 from mlmon_dagster.governance.audit import Entry
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.projects import Project
-from mlmon_dagster.governance.promotions import Approval, Promotion
+from mlmon_dagster.governance.promotions import Approval
 from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.lifecycle.deployments import fail_deployment, finish_deployment, open_promotion
 from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.lifecycle.projects import save_project
 from mlmon_dagster.lifecycle.promotions import approve, request_promotion
+from mlmon_dagster.pipeline.deployment import Gate
 
 WRITERS, EACH = 32, 5
 
@@ -81,36 +82,47 @@ def test_a_command_that_fails_in_a_crowd_undoes_only_itself(offices: tuple[Datab
 
 
 def race(offices: tuple[Database, Database], promotions: int, racers: int) -> None:
-    """Each promotion is for a pipeline of its own; half of them lack an approval, and digests change meanwhile."""
+    """Each promotion is for a pipeline of its own; half get their approval meanwhile, and some files have changed."""
     clock = Clock()
     desks = [
         governed(offices[0], clock),
         Governance(offices[1].ledger, offices[1].judgements, offices[1].metrics, clock),
     ]
-    asked: dict[str, tuple[Declared, Promotion]] = {}
+    asked: dict[str, Declared] = {}
     for number in range(promotions):
-        one = declared(f"p{number}")
+        one = declared(f"p{number}", dev=Gate(approvals=1))
         register_model(desks[0], one.pipeline, version(1, f"p{number}"), actor=MACHINE)
-        wanted = request_promotion(desks[0], one, "dev", 1, actor="mia", key=f"k{number}")
-        asked[wanted.id] = (one, wanted)
+        asked[request_promotion(desks[0], one, "dev", 1, actor="mia", key=f"k{number}").id] = one
+    agreed = list(asked)[::2]
     started: list[tuple[str, str]] = []
 
     def promote(racer: int) -> None:
-        for place, (one, wanted) in enumerate(asked.values()):
+        for place, (id, one) in enumerate(asked.items()):
             changed = replace(one, digest="e" * 64) if (place + racer) % 5 == 0 else one
             try:
-                found = open_promotion(desks[racer % 2], changed, wanted.id)
+                found = open_promotion(desks[racer % 2], changed, id)
             except MlmonError:
                 continue
-            started.append((wanted.id, found.id))
+            started.append((id, found.id))
 
-    assert at_once([lambda racer=racer: promote(racer) for racer in range(racers)]) == []  # type: ignore[misc]
+    def consent(place: int) -> None:
+        for id in agreed[place::2]:
+            approve(desks[place], asked[id], id, actor=("pia", "sue")[place])
+
+    works: list[Callable[[], None]] = [lambda place=place: consent(place) for place in range(2)]  # type: ignore[misc]
+    works += [lambda racer=racer: promote(racer) for racer in range(racers)]  # type: ignore[misc]
+    assert at_once(works) == []
+    promote(1)
+    promote(2)
     with offices[0].ledger.read() as reading:
         deployments = reading.find(Deployment)
-        opened = [line.entry.subject for line in reading.entries(action="promotion.opened")]
-    assert len(opened) == len(set(opened)) == promotions
-    assert sorted({(one.promotion, one.id) for one in deployments}) == sorted(set(started))
-    assert len({one.promotion for one in deployments}) == len(deployments) == promotions
+        opened = [line.entry for line in reading.entries(action="promotion.opened")]
+        approved = {line.entry.subject: line.seq for line in reading.entries(action="promotion.approved")}
+    subjects = [entry.subject for entry in opened]
+    assert sorted(subjects) == sorted(agreed), "each one that was agreed to, once, and no other"
+    assert all(approved[entry.subject] < entry.seq for entry in opened)
+    assert {(one.promotion, one.id) for one in deployments} == set(started)
+    assert len(deployments) == len(agreed)
     offices[1].ledger.verify()
 
 
