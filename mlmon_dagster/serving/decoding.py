@@ -6,6 +6,7 @@ careful reader takes the request, and says what is wrong with it.
 
 from collections.abc import Sequence
 from itertools import chain
+from math import prod
 from typing import Annotated, Any
 
 import msgspec
@@ -27,13 +28,22 @@ _TYPES: dict[str, Any] = {
 UNREADABLE = (msgspec.MsgspecError, RecursionError)
 
 
+class Parameters(msgspec.Struct):
+    """What a request says of bytes: of an input's, or whether an output, or every one, is wanted as such."""
+
+    binary_data_size: int | None = None
+    binary_data: bool = False
+    binary_data_output: bool = False
+
+
 class Tensor(msgspec.Struct):
     """A tensor of the Open Inference Protocol; `data` is flat, or nested as `shape` says."""
 
     name: str
     shape: list[int]
     datatype: str
-    data: list[Any]
+    data: list[Any] = []
+    parameters: Parameters | None = None
 
 
 class NumberTensor(msgspec.Struct):
@@ -49,6 +59,7 @@ class InferOutput(msgspec.Struct):
     """An output that an inference request names."""
 
     name: str
+    parameters: Parameters | None = None
 
 
 class InferRequest(msgspec.Struct):
@@ -57,6 +68,7 @@ class InferRequest(msgspec.Struct):
     inputs: list[Tensor]
     id: str | None = None
     outputs: list[InferOutput] | None = None
+    parameters: Parameters | None = None
 
 
 class NumberInferRequest(msgspec.Struct):
@@ -65,6 +77,7 @@ class NumberInferRequest(msgspec.Struct):
     inputs: list[NumberTensor]
     id: str | None = None
     outputs: list[InferOutput] | None = None
+    parameters: Parameters | None = None
 
 
 class Decoders:
@@ -75,6 +88,7 @@ class Decoders:
         self.numeric = all(column.kind in ("float", "integer", "boolean") for column in inputs)
         self.nullable = any(column.nullable for column in inputs)
         self._integers = [place for place, column in enumerate(inputs) if column.kind == "integer"]
+        self._booleans = [place for place, column in enumerate(inputs) if column.kind == "boolean"]
         self._quotes = 2 * len(inputs)
         plain = all(column.kind in _TYPES for column in inputs)
         places = {f"f{place}": column for place, column in enumerate(inputs)}
@@ -130,21 +144,29 @@ class Decoders:
             request = self._infer(body)
         except UNREADABLE:
             return None
-        matrix = self._tensors(request.inputs)
-        return None if matrix is None or not self.fits(matrix) else (request, matrix)
-
-    def _tensors(self, tensors: Sequence[NumberTensor]) -> "np.ndarray | None":
-        width = len(self.names)
-        if any(_size(one.shape) != len(one.data) or one.datatype == "BOOL" for one in tensors):
+        if any(prod(one.shape) != len(one.data) or one.datatype == "BOOL" for one in request.inputs):
             return None
+        values = [np.fromiter(one.data, np.float64, len(one.data)) for one in request.inputs]
+        matrix = self.matrix_of(request.inputs, values)
+        return None if matrix is None else (request, matrix)
+
+    def matrix_of(
+        self, tensors: "Sequence[Tensor | NumberTensor]", values: Sequence[np.ndarray]
+    ) -> "np.ndarray | None":
+        """Flat tensors of numbers as float64 rows, NaN where a value is missing."""
+        width = len(self.names)
         if len(tensors) == 1 and len(tensors[0].shape) == 2 and tensors[0].shape[1] == width:
-            return np.array(tensors[0].data, dtype=np.float64).reshape(-1, width)
-        found = {one.name: one for one in tensors}
-        if sorted(found) != sorted(self.names) or len(tensors) != width or len({len(one.data) for one in tensors}) != 1:
+            matrix = values[0].astype(np.float64, copy=False).reshape(-1, width)
+            return matrix if self.fits(matrix) else None
+        found = {one.name: flat for one, flat in zip(tensors, values, strict=True)}
+        if sorted(found) != sorted(self.names) or len(tensors) != width or len(set(map(len, values))) != 1:
             return None
         if any(one.shape[1:] not in ([], [1]) for one in tensors):
             return None
-        return np.stack([np.array(found[name].data, dtype=np.float64) for name in self.names], axis=1)
+        matrix = np.empty((len(values[0]), width))
+        for place, name in enumerate(self.names):
+            matrix[:, place] = found[name]
+        return matrix if self.fits(matrix) else None
 
     def matrix(self, rows: Sequence[Sequence[Any]]) -> "np.ndarray | None":
         """Rows of numbers as float64, NaN where a value is missing."""
@@ -156,13 +178,19 @@ class Decoders:
         return matrix if self.fits(matrix) else None
 
     def fits(self, matrix: np.ndarray) -> bool:
-        """Whether integers are whole, and no number is so large that it needs a closer look."""
-        if not len(matrix) or not (np.abs(matrix[~np.isnan(matrix)]) <= EXACT).all():
+        """Whether integers are whole, true is 1 and false 0, and no number is so large that it needs a closer look."""
+        if not len(matrix):
             return False
-        if not self.nullable and np.isnan(matrix).any():
-            return False
+        if not (np.abs(matrix) <= EXACT).all():  # neither is NaN
+            missing = np.isnan(matrix)
+            if not self.nullable or not (np.abs(matrix[~missing]) <= EXACT).all():
+                return False
         whole = matrix[:, self._integers]
-        return bool((np.isnan(whole) | (whole == np.floor(whole))).all())
+        truth = matrix[:, self._booleans]
+        return bool(
+            (np.isnan(whole) | (whole == np.floor(whole))).all()
+            and (np.isnan(truth) | (truth == 0) | (truth == 1)).all()
+        )
 
 
 def _field(place: str, column: ModelInput) -> "tuple[str, Any] | tuple[str, Any, Any]":
@@ -172,10 +200,3 @@ def _field(place: str, column: ModelInput) -> "tuple[str, Any] | tuple[str, Any,
 def _type(column: ModelInput, *, for_matrix: bool = False) -> Any:
     kind = _TYPES["float"] if for_matrix and column.kind == "integer" else _TYPES.get(column.kind, str)
     return kind | None if column.nullable else kind
-
-
-def _size(shape: Sequence[int]) -> int:
-    total = 1
-    for one in shape:
-        total *= one
-    return total

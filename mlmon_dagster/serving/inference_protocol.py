@@ -1,13 +1,14 @@
 """The Open Inference Protocol, version 2, over HTTP: metadata, health and inference of the one model."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 
+from mlmon_dagster.serving.binary_tensors import JSON_LENGTH, OCTETS, parted, read_tensors, written
 from mlmon_dagster.serving.body import parse_json, require_kind
-from mlmon_dagster.serving.decoding import Decoders, InferRequest, Tensor
+from mlmon_dagster.serving.decoding import Decoders, InferOutput, InferRequest, NumberInferRequest, Parameters, Tensor
 from mlmon_dagster.serving.messages import JSON, Answer, Reply, Request, identified
 from mlmon_dagster.serving.predictor import Predictor, ScoredBatch, batch_of, unlogged
 from mlmon_dagster.serving.problems import ProblemError
@@ -16,7 +17,9 @@ from mlmon_dagster.serving.records import read_record
 DATATYPES = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES", "timestamp": "BYTES"}
 OUTPUTS = ("predict", "drift_score", "drift_max")
 """`predict` is always given, the scores where a request names them."""
-WHOLE = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+NOTHING = Parameters()
+
+Asked = InferRequest | NumberInferRequest
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,7 +50,7 @@ class InferenceProtocol:
         if resource == "server":
             from mlmon_dagster import __version__
 
-            return Answer(_encode({"name": "mlmon", "version": __version__, "extensions": []}))
+            return Answer(_encode({"name": "mlmon", "version": __version__, "extensions": ["binary_tensor_data"]}))
         inputs = [
             {"name": column.name, "datatype": DATATYPES[column.kind], "shape": [-1, 1]} for column in self._inputs
         ]
@@ -63,15 +66,11 @@ class InferenceProtocol:
 
     async def infer(self, request: Request, id_: str, reply: Reply) -> Answer:
         """Inference on tensors: one (n, features), or one for each feature, (n,) or (n, 1)."""
-        require_kind(request, JSON)
-        if request.headers.get(b"inference-header-content-length") is not None:
-            raise ProblemError(415, "binary tensors are not accepted; send an Arrow stream to /batch-predict")
-        quick = self._decoders.infer(request.body)
-        if quick is not None:
-            asked, matrix = quick
+        asked, matrix = self._read(request)
+        if matrix is not None:
             batch, logged = await self._predictor.predict_rows(request, id_, matrix)
-            return self._answer(asked.id, asked.outputs, batch, id_, logged)
-        careful = _convert(parse_json(request.body))
+            return self._answer(asked, batch, id_, logged)
+        careful = cast(InferRequest, asked)
         records = [list(read_record(one, self._inputs, f"row {n}: ").values()) for n, one in self._rows(careful.inputs)]
         if self._predictor.model.rows is not None:
             numbers = np.array([[np.nan if one is None else one for one in row] for row in records], np.float64)
@@ -79,7 +78,27 @@ class InferenceProtocol:
         else:
             found, logged = await self._predictor.predict_records(request, id_, records)
             batch = batch_of(found)
-        return self._answer(careful.id, careful.outputs, batch, id_, logged)
+        return self._answer(careful, batch, id_, logged)
+
+    def _read(self, request: Request) -> "tuple[Asked, np.ndarray | None]":
+        """The request, and its numbers where they fit at once."""
+        length = request.headers.get(JSON_LENGTH)
+        if length is None:
+            require_kind(request, JSON)
+            return self._decoders.infer(request.body) or (_convert(parse_json(request.body)), None)
+        require_kind(request, JSON, OCTETS)
+        head, content = parted(request.body, length)
+        asked = _convert(parse_json(head))
+        values = read_tensors(asked.inputs, content)
+        arrays = [one for one in values if one is not None]
+        if len(arrays) == len(values):
+            matrix = self._decoders.matrix_of(asked.inputs, arrays)
+            if matrix is not None:
+                return asked, matrix
+        for tensor, array in zip(asked.inputs, values, strict=True):
+            if array is not None:
+                tensor.data = [None if one != one else one for one in array.tolist()]
+        return asked, None
 
     def _rows(self, tensors: Sequence[Tensor]) -> "list[tuple[int, dict[str, Any]]]":
         names = [column.name for column in self._inputs]
@@ -95,27 +114,32 @@ class InferenceProtocol:
             raise ProblemError(422, "every input needs the same number of values, at least one")
         return list(enumerate(dict(zip(given, row, strict=True)) for row in zip(*flat, strict=True)))
 
-    def _answer(
-        self, asked: str | None, outputs: "Sequence[Any] | None", batch: ScoredBatch, id_: str, logged: bool
-    ) -> Answer:
-        wanted = [one.name for one in outputs] if outputs else ["predict"]
-        for name in wanted:
-            if name not in OUTPUTS:
-                raise ProblemError(422, f"there is no output {name!r}; the outputs are {', '.join(OUTPUTS)}")
+    def _answer(self, asked: Asked, batch: ScoredBatch, id_: str, logged: bool) -> Answer:
+        outputs = asked.outputs or [InferOutput("predict")]
+        for one in outputs:
+            if one.name not in OUTPUTS:
+                raise ProblemError(422, f"there is no output {one.name!r}; the outputs are {', '.join(OUTPUTS)}")
+        every = asked.parameters is not None and asked.parameters.binary_data_output
         found = {"predict": batch.predictions, "drift_score": batch.means, "drift_max": batch.largest}
         served = self._predictor.served
+        parts: list[bytes] = []
         body = {
             "model_name": served.model,
             "model_version": str(served.version),
-            "id": asked or id_,
+            "id": asked.id or id_,
             "outputs": [
-                {"name": name, "shape": [len(values)], "datatype": _datatype(values), "data": values.tolist()}
-                for name, values in ((name, found[name]) for name in wanted)
+                _output(one.name, found[one.name], parts if every or (one.parameters or NOTHING).binary_data else None)
+                for one in outputs
             ],
             "parameters": {"drift_score": float(batch.means.mean()), "drift_max": float(batch.largest.max())},
         }
         content = _encode(body)
-        return Answer(content if logged else unlogged(content), headers=identified(id_))
+        content = content if logged else unlogged(content)
+        headers = identified(id_)
+        if not parts:
+            return Answer(content, headers=headers)
+        headers += b"%b: %d\r\n" % (JSON_LENGTH, len(content))
+        return Answer(b"".join([content, *parts]), kind=OCTETS, headers=headers)
 
 
 def _convert(raw: Any) -> InferRequest:
@@ -139,6 +163,16 @@ def _flat(tensor: Tensor) -> list[Any]:
     if tensor.datatype == "BOOL":
         values = [bool(one) if one in (0, 1) else one for one in values]
     return values
+
+
+def _output(name: str, values: np.ndarray, parts: "list[bytes] | None") -> dict[str, Any]:
+    """An output; with `parts` its values are added to them as bytes, where their datatype has such."""
+    told: dict[str, Any] = {"name": name, "shape": [len(values)], "datatype": _datatype(values)}
+    content = None if parts is None else written(told["datatype"], values)
+    if parts is None or content is None:
+        return {**told, "data": values.tolist()}
+    parts.append(content)
+    return {**told, "parameters": {"binary_data_size": len(content)}}
 
 
 def _datatype(values: np.ndarray) -> str:

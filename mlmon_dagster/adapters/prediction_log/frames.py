@@ -26,15 +26,12 @@ def framed(payload: bytes, seed: int) -> bytes:
     >>> scan(framed(b"one", 7) + framed(b"two", 7)[:-1], 7).payloads
     (b'one',)
     """
-    length = len(payload)
-    if not 0 < length <= LARGEST:
-        raise ValueError(f"a frame holds 1 to {LARGEST} bytes, got {length}")
-    return HEAD.pack(MAGIC, length, _checksum(payload, length, seed)) + payload
+    return _head(payload, seed) + payload
 
 
 def frames(payloads: Iterable[bytes], seed: int) -> bytes:
     """The payloads as frames, one after another."""
-    return b"".join(framed(payload, seed) for payload in payloads)
+    return b"".join([part for payload in payloads for part in (_head(payload, seed), payload)])
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,13 @@ def scan(content: bytes, seed: int) -> Scan:
         offsets.append(at)
         at += HEAD.size + len(payload)
     return Scan(tuple(payloads), tuple(offsets), tuple(damaged))
+
+
+def _head(payload: bytes, seed: int) -> bytes:
+    length = len(payload)
+    if not 0 < length <= LARGEST:
+        raise ValueError(f"a frame holds 1 to {LARGEST} bytes, got {length}")
+    return HEAD.pack(MAGIC, length, _checksum(payload, length, seed))
 
 
 def _payload_at(content: bytes, at: int, seed: int) -> bytes | None:

@@ -120,7 +120,7 @@ def encode_block(
     """
     head = _encode((request, moment, len(predictions), whole, claims))
     block = np.concatenate([predictions[:, None], scores, features], axis=1, dtype=np.float64)
-    return b"".join([BLOCK, struct.pack("<I", len(head)), head, block.tobytes()])
+    return b"".join([BLOCK, struct.pack("<I", len(head)), head, block])  # type: ignore[list-item]  # an array is as good as bytes
 
 
 def table_of(header: SegmentHeader, payloads: Iterable[bytes]) -> "pa.Table":

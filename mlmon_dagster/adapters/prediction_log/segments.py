@@ -74,7 +74,7 @@ class SegmentWriter:
             self._write(self._file, content, self._good)
             if not defer:
                 if end > self._size:
-                    self._write_zeros(self._file, end)
+                    self._write_zeros(self._file, end, len(content))
                 self.disk.sync(self._file)
         except OSError:
             self._abandon()
@@ -136,10 +136,13 @@ class SegmentWriter:
                 raise OSError(errno.EIO, "the disk takes nothing")
             rest, at = rest[taken:], at + taken
 
-    def _write_zeros(self, file: int, at: int) -> None:
-        """As many as the segment holds already, from 64 KiB to 1 MiB; without room for them the log goes on."""
+    def _write_zeros(self, file: int, at: int, group: int) -> None:
+        """As many as the segment holds already, from 64 KiB to 1 MiB, if several groups of that size fit in.
+
+        Without room for them the log goes on.
+        """
         count = min(max(at, LEAST_ZEROS), MOST_ZEROS, self.segment_bytes - at)
-        if count > 0:
+        if count > 4 * group:
             with suppress(OSError):
                 self._write(file, bytes(count), at)
                 self._size = at + count
