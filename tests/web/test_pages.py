@@ -65,6 +65,7 @@ PAGES = (
     "/audit/1",
     "/people",
     "/projects",
+    "/reports",
     "/integrations",
 )
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request
 from mlmon_dagster.web.api.alerts import State
 from mlmon_dagster.web.cursor import Paged
 from mlmon_dagster.web.documents import AtDesk
-from mlmon_dagster.web.fields import EnvironmentName, Identifier, Name
+from mlmon_dagster.web.fields import Identifier
+from mlmon_dagster.web.lists import Filters, newest
 from mlmon_dagster.web.pages.page import PageRoute, page
 from mlmon_dagster.web.route import takes
 
@@ -15,16 +16,9 @@ router = APIRouter(prefix="/alerts", route_class=PageRoute)
 
 
 @router.get("", **takes("see"))
-def show_alerts(
-    request: Request,
-    at: AtDesk,
-    paging: Paged,
-    pipeline: Name | None = None,
-    environment: EnvironmentName | None = None,
-    state: State | None = None,
-) -> Any:
+def show_alerts(request: Request, at: AtDesk, paging: Paged, of: Filters, state: State | None = None) -> Any:
     """Twin of `GET /api/alerts`."""
-    found = paging.page(at.alerts.list(pipeline, environment, state)[::-1], lambda one: one.id)
+    found = newest(paging, at.alerts.list, **of, state=state)
     return page(request, "alerts.html", "Alerts", found=found, state=state)
 
 

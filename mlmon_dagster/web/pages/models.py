@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request
 from mlmon_dagster.web.cursor import Paged
 from mlmon_dagster.web.documents import AtDesk
 from mlmon_dagster.web.fields import Name, WholeNumber
+from mlmon_dagster.web.lists import newest
 from mlmon_dagster.web.pages.page import PageRoute, page
 from mlmon_dagster.web.route import takes
 
@@ -16,7 +17,7 @@ router = APIRouter(prefix="/models", route_class=PageRoute)
 @router.get("", **takes("see"))
 def show_models(request: Request, at: AtDesk, paging: Paged, pipeline: Name | None = None) -> Any:
     """Twin of `GET /api/models`."""
-    found = paging.page(at.models.list(pipeline)[::-1], lambda one: one.id)
+    found = newest(paging, at.models.list, pipeline=pipeline)
     live = {(one.pipeline, one.version, one.environment) for one in at.deployments.list(pipeline, state="live")}
     return page(request, "models.html", "Models", found=found, live=live)
 

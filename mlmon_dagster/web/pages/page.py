@@ -42,6 +42,7 @@ NAVIGATION = (
     ("Deployments", "/deployments"),
     ("Models", "/models"),
     ("Audit log", "/audit"),
+    ("Reports", "/reports"),
     ("People", "/people"),
     ("Projects", "/projects"),
     ("Integrations", "/integrations"),

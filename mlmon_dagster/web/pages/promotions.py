@@ -9,7 +9,8 @@ from mlmon_dagster.governance.promotions import PENDING
 from mlmon_dagster.web.api.promotions import State
 from mlmon_dagster.web.cursor import Paged
 from mlmon_dagster.web.documents import AtDesk
-from mlmon_dagster.web.fields import EnvironmentName, Identifier, Name
+from mlmon_dagster.web.fields import Identifier
+from mlmon_dagster.web.lists import Filters, newest
 from mlmon_dagster.web.pages.page import PageRoute, page
 from mlmon_dagster.web.route import takes
 
@@ -17,16 +18,9 @@ router = APIRouter(prefix="/promotions", route_class=PageRoute)
 
 
 @router.get("", **takes("see"))
-def show_promotions(
-    request: Request,
-    at: AtDesk,
-    paging: Paged,
-    pipeline: Name | None = None,
-    environment: EnvironmentName | None = None,
-    state: State | None = None,
-) -> Any:
+def show_promotions(request: Request, at: AtDesk, paging: Paged, of: Filters, state: State | None = None) -> Any:
     """Twin of `GET /api/promotions`."""
-    found = paging.page(at.promotions.list(pipeline, environment, state)[::-1], lambda one: one.id)
+    found = newest(paging, at.promotions.list, **of, state=state)
     return page(request, "promotions.html", "Promotions", found=found, state=state)
 
 
