@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
-from mlmon_dagster.errors import BlockedError, InvalidPipelineError, Problem, UnavailableError
+from mlmon_dagster.errors import BlockedError, InvalidPipelineError, MissingError, Problem, UnavailableError
 from mlmon_dagster.pipeline.parse import Parsed, parse_pipeline
 from mlmon_dagster.ports import ProposedChange, Updated
 
@@ -36,6 +36,8 @@ class Checkout:
         `UnavailableError` when the remote is out of reach.
         """
         with self._lock:
+            if REMOTE not in self._git("remote").split():
+                raise MissingError(f"the checkout has no remote {REMOTE}: there is nothing to follow")
             self._git("fetch", "--quiet", "--no-tags", REMOTE, f"refs/heads/{branch}")
             before, after = self._git("rev-parse", "HEAD"), self._git("rev-parse", "FETCH_HEAD")
             if before == after:

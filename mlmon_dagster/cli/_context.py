@@ -105,11 +105,12 @@ def desk(actor: str | None = None, *, acts: bool = False) -> "Desk | Client":
                 hint="unset it, or unset MLMON_URL",
             )
         return remote
-    from mlmon_dagster.lifecycle.desk import Desk, Premises
+    from mlmon_dagster.lifecycle.desk import Desk
+    from mlmon_dagster.resources.premises import open_premises
 
     settings, office = open_office()
-    pipelines = cache(lambda: declared_pipelines(settings))
-    return Desk(Premises(office.governance, pipelines, settings), actor_name(actor) if acts else "", confined=False)
+    premises = open_premises(settings, os.environ, office, cache(lambda: declared_pipelines(settings)))
+    return Desk(premises, actor_name(actor) if acts else "", confined=False)
 
 
 def acting(actor: str | None) -> "Desk | Client":

@@ -191,8 +191,16 @@ def rotate(place: str | None, reason: str, actor: str | None, as_json: bool) -> 
 @click.option("--since", type=click.IntRange(min=0), help="Prove too that the log begins with its first SINCE entries.")
 @output.json_option
 def prove(seq: int, since: int | None, as_json: bool) -> None:
+    from mlmon_dagster.client import Client
+    from mlmon_dagster.errors import InputError
     from mlmon_dagster.lifecycle.proofs import prove as prove_entry
 
+    desk = context.desk()
+    if isinstance(desk, Client):
+        if since is not None:
+            raise InputError("a server proves that an entry is there, not what the log began with (--since)")
+        output.document(desk.audit.prove(seq))
+        return
     _, office = context.open_office()
     found = prove_entry(office.governance.ledger, office.notary, seq, office.governance.now(), since=since)
     output.document(found.document)
@@ -207,7 +215,7 @@ def asof(time: str, as_json: bool) -> None:
     from mlmon_dagster.lifecycle.history import as_of
 
     _, governance = context.open_governance()
-    past = as_of(governance, _moment(time))
+    past = as_of(governance, moment(time))
     if as_json:
         output.document({**asdict(past), "thresholds": past.thresholds})
         return
@@ -284,16 +292,17 @@ def rebuild(as_json: bool) -> None:
         click.echo(f"rebuilt from {length} entries; the last hash is {last}")
 
 
-def _moment(text: str) -> "datetime":
+def moment(text: str) -> "datetime":
+    """The moment that somebody wrote: UTC where nothing else is said."""
     from datetime import datetime, timezone
 
     from mlmon_dagster.errors import InputError
 
     try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError:
         raise InputError(f"{text[:60]!r} is no time", hint="for example 2026-01-05T12:00Z or 2026-01-05") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 def _read(file: Path) -> "list[Sealed]":

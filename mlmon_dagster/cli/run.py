@@ -9,6 +9,7 @@ from mlmon_dagster.cli import _output as output
 
 if TYPE_CHECKING:
     from mlmon_dagster.cli._runner import JudgedCheck
+    from mlmon_dagster.client import Client
 
 
 @click.command("run", short_help="Materialise stages of a pipeline here and now.")
@@ -26,10 +27,15 @@ def command(stages: tuple[str, ...], windows: tuple[str, ...], as_json: bool) ->
     mlmon run house_prices/prod/model_deployment
 
     Runs are recorded in Dagster as if its UI had started them. Exit code 1 when a run or one of its checks failed.
+    With MLMON_URL the server is asked to run them: its Dagster starts them within seconds and has the outcome.
     """
     from mlmon_dagster.cli._runner import Runner, open_instance, open_pipelines
+    from mlmon_dagster.cli._server import server
     from mlmon_dagster.settings import read_settings
 
+    remote = server()
+    if remote is not None:
+        return _ask(remote, stages, windows, as_json)
     settings = read_settings()
     reports = []
     with open_instance(settings) as instance:
@@ -43,6 +49,33 @@ def command(stages: tuple[str, ...], windows: tuple[str, ...], as_json: bool) ->
     if as_json:
         output.document([asdict(report) for report in reports])
     return 0 if all(report.green for report in reports) else 1
+
+
+def _ask(remote: "Client", stages: tuple[str, ...], windows: tuple[str, ...], as_json: bool) -> int:
+    """One request for each pipeline, environment and window."""
+    from mlmon_dagster.errors import InputError
+
+    asked: dict[tuple[str, str | None], list[str]] = {}
+    for name in stages:
+        parts = name.split("/")
+        if len(parts) not in (2, 3) or "*" in name:
+            raise InputError(f"{name!r}: a server is asked for pipeline/stage or pipeline/environment/stage, without *")
+        asked.setdefault((parts[0], parts[1] if len(parts) == 3 else None), []).append(parts[-1])
+    if any(".." in window for window in windows):
+        raise InputError("a server is asked for one window at a time", hint="repeat --window")
+    answers = [
+        remote.runs.request(pipeline, chosen, environment, window)
+        for (pipeline, environment), chosen in asked.items()
+        for window in windows or (None,)
+    ]
+    if as_json:
+        output.document([{**asdict(one.record), "receipt": asdict(one.receipt)} for one in answers])
+        return 0
+    for one in answers:
+        click.echo(
+            f"{one.record.id}: {', '.join(one.record.stages)} of {one.record.pipeline} will be run at the server"
+        )
+    return 0
 
 
 def _range(window: str | None) -> tuple[str | None, str | None]:

@@ -25,33 +25,14 @@ HEAD_BYTES = 128_000
 
 def open_web(settings: Settings, address: str) -> Web:
     """Everything behind the API, for a server that listens at `address`."""
-    from mlmon_dagster.adapters.checkout import open_checkout
     from mlmon_dagster.adapters.declared_folder import DeclaredFolder
-    from mlmon_dagster.adapters.github.api import read_github
-    from mlmon_dagster.adapters.github.repositories import GithubRepositories
-    from mlmon_dagster.adapters.local.object_store import FileObjectStore
-    from mlmon_dagster.adapters.report.compliance import compliance_page
-    from mlmon_dagster.lifecycle.desk import Premises
     from mlmon_dagster.lifecycle.identity import Identity
-    from mlmon_dagster.lifecycle.outputs import Outputs
     from mlmon_dagster.resources.governance import open_office
+    from mlmon_dagster.resources.premises import open_premises
 
     office = open_office(settings)
-    from mlmon_dagster.adapters.mlflow.registry import open_registry
-
     folder = DeclaredFolder(settings.pipelines, os.environ)
-    github = read_github(os.environ)
-    premises = Premises(
-        office.governance,
-        folder,
-        settings,
-        office.notary,
-        lambda: open_registry(settings),
-        repository=open_checkout(settings.pipelines, os.environ, github.token if github else None),
-        host=GithubRepositories(github) if github else None,
-        outputs=lambda: Outputs(FileObjectStore(settings.store)),
-        page=compliance_page,
-    )
+    premises = open_premises(settings, os.environ, office, folder)
     identity = Identity(office.governance, office.database.credentials)
     return Web(
         premises,
