@@ -79,6 +79,8 @@ def _look_after(stage: StageRun, ports: Ports, environment: str) -> StageResult:
         placement = placement_of(stage.pipeline, live, version)
         target.start(placement, stage.settings)
         serving = target.switch(placement, stage.settings)
+    if ports.registry.aliases(version.name).get(environment) != version.number:
+        ports.registry.point(version, environment)
     return _result(serving, {"deployment": live.id, "note": "nothing waits; the live version was verified"})
 
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from mlmon_dagster.errors import MlmonError
-from mlmon_dagster.governance.deployments import Deployment
+from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment
 from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.ports import ModelRegistry
 
 CHECK = "reconciliation"
 """The check that an alert about a deviation is raised for."""
+
+FOLLOWING = timedelta(minutes=2)
+"""How long an alias may still point to the version before: it is moved after the log says what is live."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,10 @@ def deviations(
     """
     with governance.ledger.read() as reading:
         found = reading.find(Deployment, pipeline=pipeline.name)
-    under_way = {one.environment for one in found if one.state == "started"}
+    under_way = {one.environment for one in found if one.state in UNDER_WAY}
     live = {one.environment: one for one in found if one.state == "live"}
-    before = {one.environment: _rolled_back(one, found) for one in live.values()}
+    recent = governance.now() - FOLLOWING
+    before = {one.environment: _before(one, found) for one in live.values() if one.live_since > recent}
     carried = [name for name in pipeline.environments if name in environments and name not in under_way]
     model = pipeline.stages.model_registry.model
     pointed, unknown = _asked(lambda: registry.aliases(model))
@@ -71,7 +76,6 @@ def _on_target(pipeline: Pipeline, environment: str, expected: Deployment | None
 def _alias(
     environment: str, expected: Deployment | None, before: int | None, pointed: Mapping[str, int], model: str
 ) -> str | None:
-    """A rollback leaves the alias where it was (`before`) until the next deployment moves it."""
     number = pointed.get(environment)
     if number is None or (expected is not None and number in (expected.version, before)):
         return None
@@ -79,10 +83,8 @@ def _alias(
     return f"{said}, live is version {expected.version}" if expected else f"{said}, and none is live"
 
 
-def _rolled_back(live: Deployment, known: Sequence[Deployment]) -> int | None:
-    """The version that this one was rolled back from."""
-    if live.promotion is not None:
-        return None
+def _before(live: Deployment, known: Sequence[Deployment]) -> int | None:
+    """The version that was live before this one."""
     return next((one.version for one in known if one.id == live.previous), None)
 
 

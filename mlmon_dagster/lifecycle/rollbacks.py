@@ -1,5 +1,7 @@
 """The command that puts the version before back."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from mlmon_dagster.errors import BlockedError, InputError, MissingError, MlmonError
@@ -20,7 +22,7 @@ from mlmon_dagster.lifecycle.models import placed
 from mlmon_dagster.lifecycle.rollouts import placement_of
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.plugins import unknown
-from mlmon_dagster.ports import Placement, Target
+from mlmon_dagster.ports import ModelRegistry, ModelVersion, Placement, Target
 
 
 def roll_back(
@@ -32,12 +34,15 @@ def roll_back(
     reason: str,
     version: int | None = None,
     actor: str = MACHINE,
+    registry: Callable[[], ModelRegistry] | None = None,
 ) -> Deployment:
     """Puts the version that was live before (or `version`, if it was) back on the target; returns its new deployment.
 
     A rollback asks for no approval; one that was interrupted is taken up again. The version that is live stays so
     until the other one serves; asking for the version that is live returns its deployment and changes nothing.
     While a promoted version is on its way, that one is withdrawn, and the version that is live stays.
+    The registry's alias of the environment follows; a registry out of reach stops no rollback, and the reconciliation
+    tells where its alias was left.
     Raises `DeniedError`, `BlockedError` when there is nothing to go back to or another deployment is under way, and
     the target's own error when the version could not be started.
     """
@@ -63,12 +68,19 @@ def roll_back(
         _target(pipeline, environment).stop(pipeline.name, environment, coming.id, settings)
         if running is None or version in (None, running.version):
             return running or back
-        return roll_back(
-            governance, pipeline, environment, settings=settings, reason=reason, version=version, actor=actor
-        )
+        told: dict[str, Any] = {
+            "settings": settings,
+            "reason": reason,
+            "version": version,
+            "actor": actor,
+            "registry": registry,
+        }
+        return roll_back(governance, pipeline, environment, **told)
     placement = placement_of(pipeline, back, placed(model))
     address = _switch(governance, pipeline, placement, settings, actor)
-    return _finish(governance, pipeline, environment, back, address, reason, actor)
+    live_again = _finish(governance, pipeline, environment, back, address, reason, actor)
+    _point(registry, placement.version, environment)
+    return live_again
 
 
 def _start(
@@ -120,6 +132,12 @@ def _switch(governance: Governance, pipeline: Pipeline, placement: Placement, se
     except MlmonError as error:
         fail_deployment(governance, placement.deployment, error.message, actor=actor)
         raise
+
+
+def _point(registry: Callable[[], ModelRegistry] | None, version: ModelVersion, environment: str) -> None:
+    with suppress(MlmonError):
+        if registry is not None:
+            registry().point(version, environment)
 
 
 def _finish(

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from governed import Shelf, approved, declared, deployed, version
+from governed import Clock, Shelf, approved, declared, deployed, version
 
 from mlmon_dagster.errors import UnavailableError
-from mlmon_dagster.lifecycle.deployments import finish_deployment, open_promotion
+from mlmon_dagster.lifecycle.deployments import advance_deployment, finish_deployment, open_promotion
 from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.lifecycle.reconciliation import deviations
 from mlmon_dagster.lifecycle.rollbacks import roll_back
-from mlmon_dagster.ports import Placement, Serving
+from mlmon_dagster.ports import ModelVersion, Placement, Serving
 
 
 @dataclass
@@ -25,6 +25,9 @@ class Pointers:
         if self.down:
             raise UnavailableError("MLflow is down")
         return self.aliases_
+
+    def point(self, version: ModelVersion, environment: str) -> None:
+        self.aliases(version.name)[environment] = version.number
 
 
 @dataclass
@@ -87,17 +90,34 @@ def test_an_alias_moved_by_hand_is_told(world: World) -> None:
     assert world.told() == ["the alias dev of prices points to version 2, live is version 1"]
 
 
-def test_after_a_rollback_the_alias_may_still_be_behind_and_nowhere_else(world: World) -> None:
+def rolled_back(world: World, registry: Any) -> None:
+    """Version 2 was live, and the alias pointed to it."""
     one = declared(target=world.shelf)
     deployed(world.governance, one, "dev", 2)
     world.registry.aliases_["dev"] = 2
-    roll_back(world.governance, one.pipeline, "dev", settings=None, reason="errors", actor="pia")
+    told = {"settings": None, "reason": "errors", "actor": "pia", "registry": registry}
+    roll_back(world.governance, one.pipeline, "dev", **told)
+
+
+def test_the_alias_follows_a_rollback(world: World, clock: Clock) -> None:
+    rolled_back(world, lambda: world.registry)
+    assert world.registry.aliases_ == {"dev": 1}
+    clock.pass_(minutes=5)
     assert world.told() == []
     world.registry.aliases_["dev"] = 3
     assert world.told() == ["the alias dev of prices points to version 3, live is version 1"]
 
 
-def test_while_a_deployment_is_under_way_nothing_is_judged(world: World) -> None:
+def test_a_registry_out_of_reach_stops_no_rollback_and_is_told(world: World, clock: Clock) -> None:
+    world.registry.down = True
+    rolled_back(world, lambda: world.registry)
+    world.registry.down = False
+    assert world.told() == [], "an alias is moved after the log says what is live"
+    clock.pass_(minutes=2)
+    assert world.told() == ["the alias dev of prices points to version 2, live is version 1"]
+
+
+def test_while_a_deployment_is_under_way_nothing_is_judged(world: World, clock: Clock) -> None:
     one = declared(target=world.shelf)
     deployed(world.governance, one, "dev", 1)
     from mlmon_dagster.governance.roles import MACHINE
@@ -108,7 +128,10 @@ def test_while_a_deployment_is_under_way_nothing_is_judged(world: World) -> None
     started = open_promotion(world.governance, one, asked.id)
     world.shelf.switched.clear()
     assert world.told() == []
+    advance_deployment(world.governance, started.id, "shifting", 10)
+    assert world.told() == []
     finish_deployment(world.governance, started.id, "http://127.0.0.1:9")
+    clock.pass_(minutes=2)
     assert len(world.told()) == 2
 
 

@@ -81,5 +81,6 @@ class Deployments:
             reason=reason,
             version=version,
             actor=self._at.actor,
+            registry=self._at.premises.registry,
         )
         return self._at.recorded(back)
