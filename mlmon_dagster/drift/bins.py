@@ -8,6 +8,7 @@ from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.fixed_point import LIMB, carried, sums
 from mlmon_dagster.drift.grid import Grid
 from mlmon_dagster.drift.search import Array
+from mlmon_dagster.drift.units import counted
 from mlmon_dagster.errors import DataError
 
 
@@ -81,15 +82,20 @@ def _ends(column: Column, grid: Grid) -> Array:
 
 
 def _counted(column: Column, grid: Grid) -> Column:
-    values = column.ascending
-    ends = ends_on(column, grid)
-    places = ends if column.weights is None else np.searchsorted(column.ends, ends)
-    found = sums(values, column.weights, places, grid)
-    low, high = (values[0].item() + 0, values[-1].item() + 0) if len(values) else (None, None)
-    bins = Bins(
-        grid, found.by_bin, found.total, found.square_total, column.present, low, high, found.clipped,
-        is_whole(column, grid),
-    )  # fmt: skip
+    rows = column.unsorted
+    known = None if rows is None else counted(rows, grid)
+    low: float | int | None = None
+    high: float | int | None = None
+    if known is not None and rows is not None:
+        ends, found, low, high = known.ends, known.sums, rows.low, rows.high
+    else:
+        values, ends = column.ascending, ends_on(column, grid)
+        places = ends if column.weights is None else np.searchsorted(column.ends, ends)
+        found = sums(values, column.weights, places, grid)
+        if len(values):
+            low, high = values[0].item() + 0, values[-1].item() + 0
+    whole = grid.edges.dtype.kind == "f" or is_whole(column, grid)
+    bins = Bins(grid, found.by_bin, found.total, found.square_total, column.present, low, high, found.clipped, whole)
     return column.but(ascending=upper_ends(grid), weights=np.diff(ends), bins=bins)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from mlmon_dagster.drift.native import Kind, native
 from mlmon_dagster.drift.ordering import ordered
 from mlmon_dagster.drift.search import Array, at_most, below
+from mlmon_dagster.drift.unsorted import Ascending, Unsorted
 
 if TYPE_CHECKING:
     from mlmon_dagster.drift.bins import Bins
@@ -38,7 +39,7 @@ class Column:
 
     name: str
     kind: Kind
-    ascending: Array = field(repr=False)
+    ascending: Array = field(default=cast("Array", Ascending()), repr=False)
     weights: Array | None = field(default=None, repr=False)
     missing: int = 0
     """Rows that are null or NaN."""
@@ -72,7 +73,13 @@ class Column:
     @cached_property
     def present(self) -> int:
         """Rows with a value that can be measured; a weighted row counts as often as its weight says."""
-        return (len(self.ascending) if self.weights is None else int(self.weights.sum())) + self.other
+        return (len(self.__dict__["_given"]) if self.weights is None else int(self.weights.sum())) + self.other
+
+    @property
+    def unsorted(self) -> Unsorted | None:
+        """The values as they came, while nothing has asked for their order."""
+        given = self.__dict__["_given"]
+        return given if isinstance(given, Unsorted) else None
 
     @property
     def rows(self) -> int:
@@ -182,10 +189,13 @@ class Column:
         return _moments(self.ascending, self.weights, self.present)
 
     @classmethod
-    def of(cls, name: str, array: object, kind: Kind | None = None, weights: object = None) -> "Column":
+    def of(
+        cls, name: str, array: object, kind: Kind | None = None, weights: object = None, *, in_order: bool = True
+    ) -> "Column":
         """The column in a one-dimensional array of numbers, booleans, moments or text; None, NaN and NaT are missing.
 
-        `weights` says how many rows each row stands for: whole numbers, not negative.
+        `weights` says how many rows each row stands for: whole numbers, not negative. Unless `in_order`, floats are
+        sorted when something asks for their order; until then the array is the column's and must not change.
 
         >>> Column.of("rooms", [3, 2, 3, None]).missing
         1
@@ -195,10 +205,10 @@ class Column:
         2.2
         """
         rows = native(name, array, kind)
-        found = ordered(name, rows, weights)
+        found = ordered(name, rows, weights, in_order=in_order)
         return cls(
-            name, rows.kind, found.values, found.weights, found.missing, found.infinite, found.minus_infinite,
-            squares=found.squares, dtype=rows.dtype,
+            name, rows.kind, cast("Array", found.values), found.weights, found.missing, found.infinite,
+            found.minus_infinite, squares=found.squares, dtype=rows.dtype,
         )  # fmt: skip
 
     @classmethod

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlmon_dagster.drift.column import ROW
 from mlmon_dagster.drift.grid import LIMIT, Grid
 from mlmon_dagster.drift.search import Array
 
 LIMB = 24
 """Sums are kept as two whole numbers: high * 2**24 + low."""
 
-BLOCK = 1 << 13
+BLOCK = 4 * ROW
 """Rows worked on at a time: their units and halves fit the processor's cache."""
 
 
@@ -34,7 +35,7 @@ def sums(values: Array, weights: Array | None, places: Array, grid: Grid) -> Sum
     """The sums of ascending values; bin i holds those from `places[i]` to `places[i + 1]`."""
     by_bin = np.zeros((2, len(places) - 1), dtype=np.int64)
     squares = clipped = 0
-    buffers = [np.empty(BLOCK) for _ in range(3)]
+    buffers = [np.empty(min(BLOCK, len(values))) for _ in range(3)]
     starts = np.arange(0, len(values), BLOCK)
     first = np.searchsorted(places, starts, side="right") - 1
     last = np.searchsorted(places, np.minimum(starts + BLOCK, len(values)) - 1, side="right")
@@ -54,7 +55,33 @@ def sums(values: Array, weights: Array | None, places: Array, grid: Grid) -> Sum
         else:
             squares += _add_weighted(into, filled, begins[filled], units, heavy)
     by_bin = carried(by_bin)
-    return Sums(by_bin, int(by_bin[0].sum()) * 2**LIMB + int(by_bin[1].sum()), squares, clipped)
+    return Sums(by_bin, _total(by_bin), squares, clipped)
+
+
+def sums_of_units(units: Array, places: Array) -> Sums:
+    """The same of ascending whole units (int32)."""
+    by_bin = np.zeros((2, len(places) - 1), dtype=np.int64)
+    filled = places[1:] > places[:-1]
+    by_bin[1, filled] = np.add.reduceat(units, places[:-1][filled], dtype=np.int64)
+    by_bin, squares, buffers = carried(by_bin), 0, np.empty((2, BLOCK))
+    for start in range(0, len(units), BLOCK):
+        block = units[start : start + BLOCK]
+        high, low = buffers[:, : len(block)]
+        np.right_shift(block, 16, out=high)
+        np.bitwise_and(block, 0xFFFF, out=low)
+        squares += _squares(high, low)
+    return Sums(by_bin, _total(by_bin), squares, 0)
+
+
+def added(one: Sums, two: Sums) -> Sums:
+    """Those of both together."""
+    by_bin = carried(one.by_bin + two.by_bin)
+    return Sums(by_bin, _total(by_bin), one.square_total + two.square_total, one.clipped + two.clipped)
+
+
+def _total(by_bin: Array) -> int:
+    total: int = int(by_bin[0].sum()) * 2**LIMB + int(by_bin[1].sum())
+    return total
 
 
 def carried(by_bin: Array) -> Array:
@@ -71,7 +98,7 @@ def _add(into: Array, filled: Array, begins: Array, units: Array, buffers: Seque
         else:
             into[1, filled] += found
         high, low = _halves(units, buffers)
-        return (int(np.dot(high, high)) << 32) + (int(np.dot(high, low)) << 17) + int(np.dot(low, low))
+        return _squares(high, low)
     high = np.floor(units * 2.0**-LIMB)
     into[0, filled] += np.add.reduceat(high, begins).astype(np.int64)
     into[1, filled] += np.add.reduceat(units - high * 2.0**LIMB, begins).astype(np.int64)
@@ -88,6 +115,18 @@ def _halves(units: Array, buffers: Sequence[Array]) -> tuple[Array, Array]:
     return high, low
 
 
+def _squares(high: Array, low: Array) -> int:
+    """Sum of the squares of high * 2**16 + low."""
+    return (_dot(high, high) << 32) + (_dot(high, low) << 17) + _dot(low, low)
+
+
+def _dot(one: Array, two: Array) -> int:
+    """Sum of the products of whole numbers, which is below 2**53 in each row."""
+    whole = len(one) - len(one) % ROW
+    rows = np.vecdot(one[:whole].reshape(-1, ROW), two[:whole].reshape(-1, ROW))
+    return int(rows.sum()) + int(np.dot(one[whole:], two[whole:]))
+
+
 def _long_squares(units: Array) -> int:
     """Sum of the squares of whole numbers up to LIMIT, in four parts of 16 bits."""
     parts = []
@@ -96,10 +135,20 @@ def _long_squares(units: Array) -> int:
         parts.append(low)
         units = high
     parts.append(units)
-    return sum(int(np.dot(a, b)) << 16 * (i + j) for i, a in enumerate(parts) for j, b in enumerate(parts))
+    return sum(_dot(a, b) << 16 * (i + j) for i, a in enumerate(parts) for j, b in enumerate(parts))
 
 
 def _add_weighted(into: Array, filled: Array, begins: Array, units: Array, weights: Array) -> int:
+    """The same of units that each stand for several rows."""
+    rows = int(weights.sum())
+    if max(-units[0], units[-1]) <= 2.0**31 and rows <= 2**21 and int(weights.min()) >= 0:
+        into[1, filled] += np.add.reduceat(units * weights, begins).astype(np.int64)
+        high, low = _halves(units, [np.empty(len(units)) for _ in range(2)])
+        return (_dot(high * weights, high) << 32) + (_dot(high * weights, low) << 17) + _dot(low * weights, low)
+    return _add_heavy(into, filled, begins, units, weights)
+
+
+def _add_heavy(into: Array, filled: Array, begins: Array, units: Array, weights: Array) -> int:
     """The same in Python's own whole numbers, which have no limit."""
     whole, heavy = units.astype(np.int64).astype(object), weights.astype(object)
     weighed = np.add.reduceat(whole * heavy, begins)

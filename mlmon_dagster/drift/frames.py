@@ -14,29 +14,32 @@ if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
 
 
-def columns_of(data: Any, names: Sequence[str] | None = None) -> dict[str, Column]:
+def columns_of(data: Any, names: Sequence[str] | None = None, *, in_order: bool = True) -> dict[str, Column]:
     """Columns by name: numbers, booleans, moments, and text as categories; `DataError` for anything else.
 
     `data` is a pandas, polars or Arrow table, or a mapping of names to columns, arrays or lists; `names` chooses.
+    Unless `in_order`, floats are sorted when something asks for their order: until then `data` must not change.
 
     >>> columns_of({"rooms": [3, 2], "city": ["Ulm", None]})["city"].missing
     1
     """
-    return dict(each_column(data, names))
+    return dict(each_column(data, names, in_order=in_order))
 
 
-def each_column(data: Any, names: Sequence[str] | None = None) -> Iterator[tuple[str, Column]]:
+def each_column(
+    data: Any, names: Sequence[str] | None = None, *, in_order: bool = True
+) -> Iterator[tuple[str, Column]]:
     """The same one after the other, so that only one column is in memory in order."""
     if isinstance(data, Mapping):
         for name in _chosen(tuple(data), names):
-            yield name, _single(name, data[name])
+            yield name, _single(name, data[name], in_order)
     elif hasattr(data, "iloc"):  # pandas: most of its columns are numpy's, which need no translation
         for name in _chosen(tuple(data.columns), names):
-            yield name, _pandas(name, data[name])
+            yield name, _pandas(name, data[name], in_order)
     else:
         frame = _frame(data)
         for name in _chosen(tuple(frame.columns), names):
-            yield name, _column(name, frame[name])
+            yield name, _column(name, frame[name], in_order)
 
 
 def rows_of(data: Any, names: Sequence[str]) -> dict[str, Native]:
@@ -85,29 +88,29 @@ def names_of(data: Any) -> tuple[str, ...]:
     return tuple(data) if isinstance(data, Mapping) else tuple(_frame(data).columns)
 
 
-def _single(name: str, one: Any) -> Column:
+def _single(name: str, one: Any, in_order: bool) -> Column:
     """A column by itself: ours, a series of any make, an array or a list."""
     import narwhals.stable.v2 as nw
 
     if isinstance(one, Column):
         return one
     if hasattr(one, "iloc"):
-        return _pandas(name, one)
+        return _pandas(name, one, in_order)
     series = (
         None if isinstance(one, np.ndarray | list | tuple) else nw.from_native(one, pass_through=True, series_only=True)
     )
-    return _column(name, series) if isinstance(series, nw.Series) else Column.of(name, one)
+    return _column(name, series, in_order) if isinstance(series, nw.Series) else Column.of(name, one, in_order=in_order)
 
 
-def _pandas(name: str, series: Any) -> Column:
+def _pandas(name: str, series: Any, in_order: bool) -> Column:
     import narwhals.stable.v2 as nw
 
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "fiubM":
-        return Column.of(name, series.to_numpy())
+        return Column.of(name, series.to_numpy(), in_order=in_order)
     if dtype.kind == "O" and isinstance(dtype, np.dtype):
         return _objects(name, series)
-    return _column(name, nw.from_native(series, series_only=True))
+    return _column(name, nw.from_native(series, series_only=True), in_order)
 
 
 def _objects(name: str, series: Any) -> Column:
@@ -144,13 +147,13 @@ def _chosen(known: tuple[str, ...], names: Sequence[str] | None) -> Sequence[str
     return known if names is None else names
 
 
-def _column(name: str, series: "nw.Series[Any]") -> Column:
+def _column(name: str, series: "nw.Series[Any]", in_order: bool = True) -> Column:
     import narwhals.stable.v2 as nw
 
     dtype = series.dtype
     found = _numbers(series)
     if found is not None:
-        return Column.of(name, *found)
+        return Column.of(name, *found, in_order=in_order)
     if dtype == nw.Categorical or dtype == nw.Enum:
         return _dictionary(name, series)
     if dtype == nw.String:

@@ -68,6 +68,11 @@ class Grid:
         inner = previous(self.edges[1:]) == self.edges[:-1]
         return np.concatenate([[False], inner, [False]])
 
+    @cached_property
+    def edge_units(self) -> Array:
+        """Edges in units of 32 bits; what lies beyond is as far as they reach."""
+        return np.asarray(np.clip(self.fixed(self.edges), 1 - 2.0**31, 2.0**31 - 1).astype(np.int32))
+
     def fixed(self, values: Array, into: Array | None = None) -> Array:
         """Ascending values in units: whole numbers as float64, within LIMIT."""
         units = offsets(values, self.origin, into)

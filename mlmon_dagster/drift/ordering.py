@@ -8,14 +8,15 @@ import numpy as np
 from mlmon_dagster.drift.decimals import decimals, widest
 from mlmon_dagster.drift.native import Native
 from mlmon_dagster.drift.search import Array
+from mlmon_dagster.drift.unsorted import Unsorted
 from mlmon_dagster.errors import DataError
 
 
 @dataclass(frozen=True)
 class Ordered:
-    """Present values in ascending order, how many rows each stands for (None: one each), and the rows left out."""
+    """Present values in ascending order or as they came, rows that each stands for (None: one), and rows left out."""
 
-    values: Array
+    values: Array | Unsorted
     weights: Array | None
     missing: int
     infinite: int = 0
@@ -23,8 +24,8 @@ class Ordered:
     squares: int | None = None
 
 
-def ordered(name: str, rows: Native, weights: object = None) -> Ordered:
-    """The rows in order; `weights` says how many rows each of them stands for."""
+def ordered(name: str, rows: Native, weights: object = None, *, in_order: bool = True) -> Ordered:
+    """The rows in order, floats only if so asked; `weights` says how many rows each of them stands for."""
     weighed = _weights(name, weights)
     if weighed is not None and len(weighed) != len(rows.data):
         raise DataError(f"column {name!r} has {len(rows.data)} rows and {len(weighed)} weights")
@@ -37,10 +38,10 @@ def ordered(name: str, rows: Native, weights: object = None) -> Ordered:
         return Ordered(*_categories(data, weighed), missing, squares=_squares(weighed))
     if rows.kind == "boolean":
         return Ordered(*_booleans(data, weighed), missing, squares=_squares(weighed))
-    return _numbers(data, weighed, missing)
+    return _numbers(data, weighed, missing, in_order)
 
 
-def _numbers(data: Array, weights: Array | None, missing: int) -> Ordered:
+def _numbers(data: Array, weights: Array | None, missing: int, in_order: bool) -> Ordered:
     """Missing and infinite values end up at the ends of the sort and are cut off."""
     if weights is not None:
         order = np.argsort(data)
@@ -49,6 +50,8 @@ def _numbers(data: Array, weights: Array | None, missing: int) -> Ordered:
         few = _few(data) if data.dtype.kind != "f" else decimals(data)
         if few is not None:
             return Ordered(*few, missing)
+        if not in_order and data.dtype.kind == "f":
+            return _unsorted(data, missing)
         data = np.sort(data)
     if data.dtype.kind != "f":
         return Ordered(*_summed(data, weights), missing, squares=_squares(weights))
@@ -61,6 +64,19 @@ def _numbers(data: Array, weights: Array | None, missing: int) -> Ordered:
     missing += _count(weights, len(data) - end, slice(end, None))
     data, weights = data[start:stop], None if weights is None else weights[start:stop]
     return Ordered(*_summed(data, weights), missing, infinite, minus, _squares(weights))
+
+
+def _unsorted(data: Array, missing: int) -> Ordered:
+    """Missing and infinite values are left out; mostly there is none, which two looks tell."""
+    low, high = (float(data.min()), float(data.max())) if len(data) else (0.0, 0.0)
+    infinite = minus = 0
+    if not (np.isfinite(low) and np.isfinite(high)):
+        nan, endless = np.isnan(data), np.isinf(data)
+        minus, infinite = int((data[endless] < 0).sum()), int(endless.sum())
+        missing += int(nan.sum())
+        data = data[~(nan | endless)]
+        low, high = (float(data.min()), float(data.max())) if len(data) else (0.0, 0.0)
+    return Ordered(Unsorted(data, low + 0, high + 0) if len(data) else data, None, missing, infinite, minus)
 
 
 def _count(weights: Array | None, rows: int, where: "Array | slice") -> int:

@@ -94,7 +94,7 @@ class Profile:
 
         `DataError` for a column that is not there or has another kind.
         """
-        columns = columns_of(data)
+        columns = columns_of(data, in_order=False)
         kept = {name: like(one, columns.get(name)) for name, one in self.columns.items()}
         return Profile(kept, _rows(columns), self.parts.counted(data))
 

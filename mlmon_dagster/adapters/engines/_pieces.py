@@ -24,7 +24,7 @@ def counted(profile: Profile, names: list[str], pieces: Iterable[Any]) -> Profil
     """The pieces (tables of these columns) counted on the profile's grids; the same for any cut into pieces."""
     total = Profile({name: _nothing(profile.columns[name]) for name in names}, 0, profile.parts.nothing)
     for piece in pieces:
-        columns = columns_of(piece, names)
+        columns = columns_of(piece, names, in_order=False)
         found = {name: _like(profile.columns[name], column) for name, column in columns.items()}
         rows = next((one.rows for one in found.values()), 0)
         counts = Profile(found, rows, profile.parts.counted(piece))
