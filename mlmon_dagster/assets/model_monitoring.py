@@ -5,6 +5,7 @@ from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.attribution import attribution_checks
+from mlmon_dagster.assets.challenger import challenger_checks
 from mlmon_dagster.assets.counting import window_columns
 from mlmon_dagster.assets.estimate import estimate_checks
 from mlmon_dagster.assets.joint import joint_checks
@@ -19,7 +20,7 @@ from mlmon_dagster.drift.judging import Evidence, judge_all
 from mlmon_dagster.drift.monitor import Drift, Monitor, method_name, verdict_of
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
-from mlmon_dagster.pipeline.spec import ATTRIBUTION, ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
+from mlmon_dagster.pipeline.spec import ATTRIBUTION, CHALLENGER, ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
 from mlmon_dagster.ports import ModelVersion
 
 
@@ -38,6 +39,8 @@ def checks(pipeline: Pipeline) -> Mapping[str, str]:
     if declared.performance:
         texts[TARGET_DRIFT] = "The window's labels are distributed as on the reference, once they are there."
         texts[PERFORMANCE_DRIFT] = f"`{declared.performance.metric}` is as good as on the reference, once labels are."
+        if declared.performance.challenger:
+            texts[CHALLENGER] = "The version that answered beside the live one is no worse, as far as labels tell."
     return texts
 
 
@@ -58,12 +61,14 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     metrics = {"rows": float(rows.num_rows), **_drift_metrics(drifts), **_missing_metrics(window)}
     metrics |= {"rows.other_versions": float(judged.others)} if judged.others else {}
     labelled, measured = label_checks(stage, ports, version, rows)
+    challenged, beside = challenger_checks(stage, ports)
+    metrics |= beside
     estimated = estimate_checks(stage, ports, version, rows) + attribution_checks(stage, ports, version, rows)
     joint, measured_jointly = joint_checks(stage, ports, version, rows)
     metrics |= measured_jointly
     metrics |= measured | {name: value for check in estimated for name, value in check.metrics.items()}
     found += _judge_checks(stage.pipeline, metrics)
-    found += joint + estimated + labelled
+    found += joint + estimated + labelled + challenged
     digest = stage.outputs.write_document(stage.key, stage.window.key, _document(judged, version, metrics, found))
     page = write_window_report(stage, ports, version, evidence, window, drifts)
     facts = {

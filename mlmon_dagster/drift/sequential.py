@@ -60,6 +60,23 @@ def mean_evidence(challenger: Moments, champion: Moments, tau: float) -> float:
     return math.sqrt(variance / spread) * _exp(tau * tau * difference * difference / (2 * variance * spread))
 
 
+def paired_evidence(difference: Moments, tau: float) -> float:
+    """The same against "the difference has mean zero", of differences on the same rows.
+
+    >>> paired_evidence(Moments(1000, 0.0, 1.0), tau=0.1) < 1
+    True
+    >>> paired_evidence(Moments(1000, -0.3, 1.0), tau=0.1) > 1000
+    True
+    """
+    if difference.count < 2:
+        return 1.0
+    variance = difference.variance / difference.count
+    if variance <= 0:
+        return 1.0 if difference.mean == 0 else math.inf
+    spread = variance + tau * tau
+    return math.sqrt(variance / spread) * _exp(tau * tau * difference.mean**2 / (2 * variance * spread))
+
+
 def p_value(evidence: float) -> float:
     """The p-value at any time that an e-value stands for: the smallest over time must be kept by who watches.
 

@@ -31,6 +31,9 @@ LABEL, TARGET_DRIFT, PERFORMANCE_DRIFT = "label", "target_drift", "performance_d
 ESTIMATE = "performance_estimate"
 """The check of the performance that is estimated without labels."""
 
+CHALLENGER = "challenger"
+"""The check of the version that answered beside the live one."""
+
 ATTRIBUTION = "attribution_drift"
 """The check of what the model leans on."""
 
@@ -176,6 +179,19 @@ class LabelMonitorField:
 
 
 @dataclass(frozen=True)
+class ChallengerRule:
+    """Versions that answered in the same windows (canary, A/B, shadow) are compared on their labels."""
+
+    __pydantic_config__ = CONFIG
+
+    alpha: Annotated[
+        float,
+        Field(gt=0, lt=1, description="probability of finding a difference that is none, however long labels land"),
+    ] = 0.01
+    difference: Annotated[float, Field(gt=0, le=1, description="relative difference of the loss that matters")] = 0.05
+
+
+@dataclass(frozen=True)
 class Performance:
     """How good predictions are, once labels are there."""
 
@@ -191,6 +207,7 @@ class Performance:
         float, Field(ge=0, description="relative loss against the reference that is still accepted")
     ] = 0.2
     target: Annotated[Monitor | None, LabelMonitorField()] = None
+    challenger: ChallengerRule | None = None
     estimate: Annotated[
         bool, Field(description="whether the metric is also estimated, and judged, before labels are there")
     ] = False
@@ -253,7 +270,8 @@ class ModelMonitoring:
         if self.engine:
             self._refuse_what_needs_every_value()
         twice = set(self.monitors) & set(self.checks)
-        for name in {*self.monitors, *self.checks} & {PERFORMANCE_DRIFT, TARGET_DRIFT, ESTIMATE, ATTRIBUTION}:
+        ours = {PERFORMANCE_DRIFT, TARGET_DRIFT, ESTIMATE, ATTRIBUTION, CHALLENGER}
+        for name in {*self.monitors, *self.checks} & ours:
             raise ValueError(f"the name {name} belongs to a check of `performance`: choose another")
         if twice:
             raise ValueError(f"a monitor and a check share the name {', '.join(sorted(twice))}")
@@ -281,7 +299,9 @@ class ModelMonitoring:
     @property
     def check_names(self) -> tuple[str, ...]:
         """Every check that monitoring a window reports: one for each monitor and declared check, and two of labels."""
-        return (*self.immediate_checks, *((TARGET_DRIFT, PERFORMANCE_DRIFT) if self.performance else ()))
+        labels = (TARGET_DRIFT, PERFORMANCE_DRIFT) if self.performance else ()
+        beside = (CHALLENGER,) if self.performance and self.performance.challenger else ()
+        return (*self.immediate_checks, *labels, *beside)
 
 
 @dataclass(frozen=True)
