@@ -1,12 +1,14 @@
 """Stage 7: measures a scored window against the reference, judges it, and compares predictions with late labels."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.attribution import attribution_checks
 from mlmon_dagster.assets.challenger import challenger_checks
 from mlmon_dagster.assets.counting import window_columns
+from mlmon_dagster.assets.drift_segments import segmented
 from mlmon_dagster.assets.estimate import estimate_checks
 from mlmon_dagster.assets.joint import joint_checks
 from mlmon_dagster.assets.judged_rows import JudgedRows, judged_rows
@@ -56,6 +58,7 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     past = read_past(stage.pipeline, ports.governance.judgements, stage.key, version, stage.window)
     evidence = read_basis(stage.pipeline, ports.registry, version, stage.window, past)
     rows = judged.rows
+    evidence = replace(evidence, segments=segmented(stage.pipeline, ports.registry, version, rows))
     window = window_columns(stage, evidence.profile, rows)
     found, drifts = _judge_monitors(stage.pipeline, evidence, window)
     metrics = {"rows": float(rows.num_rows), **_drift_metrics(drifts), **_missing_metrics(window)}
@@ -76,7 +79,7 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
         "version": version.number,
         "verdict": verdict_of([check.verdict for check in found]),
         "concept": concept(labelled),
-        "drifted": sorted({drift.column for drift in drifts if drift.verdict == "drift"}),
+        "drifted": sorted({drift.title for drift in drifts if drift.verdict == "drift"}),
     }
     return StageResult(digest, metrics, tuple(found), facts)
 
@@ -93,12 +96,14 @@ def _judge_monitors(
 
 def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> CheckResult:
     telling = [drift.reason for drift in judged if drift.verdict != "ok" or drift.exceeds]
-    measured = {f"drift.{drift.column}.{drift.method}": drift.value for drift in judged if drift.value is not None}
+    measured = {_metric(drift): drift.value for drift in judged if drift.value is not None}
     if persists:
         measured |= {f"{EXCEEDS}{drift.column}": float(drift.exceeds) for drift in judged if drift.value is not None}
+    segments = any(drift.segment for drift in judged)
     table = tuple(
         {
             "column": drift.column,
+            **({"segment": drift.segment or ""} if segments else {}),
             "method": drift.method,
             "value": drift.value,
             "threshold": drift.threshold,
@@ -110,7 +115,19 @@ def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> C
     )
     columns = f"{len(judged)} columns stay" if len(judged) != 1 else "1 column stays"
     reason = "; ".join(telling) or f"{columns} within {'their thresholds' if len(judged) != 1 else 'its threshold'}"
-    return CheckResult(name, verdict_of([drift.verdict for drift in judged]), reason, measured, table=table)
+    verdict = verdict_of([drift.verdict for drift in judged if not _thin_segment(drift)])
+    return CheckResult(name, verdict, reason, measured, table=table)
+
+
+def _thin_segment(drift: Drift) -> bool:
+    """Whether a segment has too few rows to be judged: all rows are, so that says nothing of the window's verdict."""
+    return drift.segment is not None and drift.verdict in ("no_data", "insufficient")
+
+
+def _metric(drift: Drift) -> str:
+    """`drift.<column>.<method>`, after `segment.<name>.` where it is one."""
+    place = f"segment.{drift.segment}." if drift.segment else ""
+    return f"{place}drift.{drift.column}.{drift.method}"
 
 
 def _judge_checks(pipeline: Pipeline, metrics: Mapping[str, float]) -> list[CheckResult]:
@@ -122,10 +139,11 @@ def _judge_checks(pipeline: Pipeline, metrics: Mapping[str, float]) -> list[Chec
 
 
 def _drift_metrics(drifts: list[Drift]) -> dict[str, float]:
-    """`drift.<column>.<method>` for every column, and the share of columns that drifted (requirement X6)."""
-    values = {f"drift.{drift.column}.{drift.method}": drift.value for drift in drifts if drift.value is not None}
-    columns = {drift.column for drift in drifts}
-    drifted = {drift.column for drift in drifts if drift.verdict == "drift"}
+    """The distance of every column, also of segments, and the share of columns that drifted (requirement X6)."""
+    values = {_metric(drift): drift.value for drift in drifts if drift.value is not None}
+    whole = [drift for drift in drifts if drift.segment is None]
+    columns = {drift.column for drift in whole}
+    drifted = {drift.column for drift in whole if drift.verdict == "drift"}
     return values | ({"drifted.share": len(drifted) / len(columns)} if columns else {})
 
 

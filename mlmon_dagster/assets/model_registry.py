@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.assets import callables
 from mlmon_dagster.assets.attribution import attribution_files
+from mlmon_dagster.assets.drift_segments import segment_files
 from mlmon_dagster.assets.expectation import expect
 from mlmon_dagster.assets.expected import EXPECTATION
 from mlmon_dagster.assets.joint import learned_files
@@ -85,6 +86,9 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
         },
     )
     calibrations = _attach_basis(stage, ports, version, profile, columns, windows)
+    segments = segment_files(stage.pipeline, table.append_column(PREDICTION, pa.array(predictions)), profile)
+    if segments:
+        ports.registry.attach(version, segments)
     register_model(ports.governance, stage.pipeline, version, actor=MACHINE)
     stage.log(f"{version.name} version {version.number} has digest {version.digest[:12]}")
     metrics = {"rows": float(len(frame)), "features": float(len(fitted.inputs)), **_performance(expectation)}

@@ -34,7 +34,8 @@ def write_window_report(
         "reference": f"{evidence.profile.rows:,} rows",
     }
     title = f"Drift of {stage.pipeline.name}, {stage.window.key}"
-    report = Report(title, facts, evidence.profile.columns, window, drifts, _trends(stage, ports, drifts))
+    segments = {name: (sides.reference or {}, sides.window) for name, sides in evidence.segments.items()}
+    report = Report(title, facts, evidence.profile.columns, window, drifts, _trends(stage, ports, drifts), segments)
     key = stage.outputs.write_page(stage.key, stage.window.key, report.html)
     return stage.outputs.store.root / key if isinstance(stage.outputs.store, FileObjectStore) else key
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from mlmon_dagster.drift.column import Column
+    from mlmon_dagster.drift.judging import Evidence, Segmented
     from mlmon_dagster.drift.monitor import Drift
     from mlmon_dagster.drift.profile import Profile
 
@@ -42,6 +43,13 @@ COLOURS = {"ok": "green", "drift": "bold red", "insufficient": "yellow", "no_dat
 )
 @click.option("--compatible", metavar="LIBRARY", help="That library's numbers and verdicts, such as evidently's.")
 @click.option("--columns", metavar="A,B", help="Only these columns (default: all of the reference).")
+@click.option(
+    "--segment",
+    "segments",
+    multiple=True,
+    metavar="NAME=CONDITION",
+    help="Also compare the rows of which an SQL condition holds on both sides (may be repeated).",
+)
 @click.option("--threshold", type=float, help="Distance above which it is drift (default: the method's).")
 @click.option("--minimum-rows", type=click.IntRange(min=1), default=30, show_default=True, help="Fewer are not judged.")
 @click.option(
@@ -84,6 +92,7 @@ def _compare(
     method: str,
     compatible: str | None,
     columns: str | None,
+    segments: tuple[str, ...],
     threshold: float | None,
     minimum_rows: int,
     fail_on: str,
@@ -95,6 +104,7 @@ def _compare(
     from mlmon_dagster.adapters.inputs import STDIN, read_input
     from mlmon_dagster.adapters.profiles import is_profile
     from mlmon_dagster.drift.frames import columns_of
+    from mlmon_dagster.drift.judging import Evidence
     from mlmon_dagster.drift.monitor import verdict_of
     from mlmon_dagster.drift.profile import Profile
 
@@ -118,10 +128,14 @@ def _compare(
         before, now = (columns_of(table) for table in tables)
         profile = window = Profile.of(before, exact=True)
         rows = tables[1].num_rows
-    own = {"threshold": threshold, "compatible": compatible}
+    if segments and (not tables or compatible or _is_joint(method)):
+        raise click.UsageError("--segment needs the rows, and a method of single columns: no --engine or --compatible")
+    parts = _segmented(segments, tables)
+    own = {"threshold": threshold, "compatible": compatible, "segments": list(parts) or None}
     monitor = _monitor(method, _chosen(columns, tuple(before)), minimum_rows, own)
     together = _jointly(monitor, tables) if tables else _from_profiles(monitor, profile, window)
-    judged = together or _judged(monitor, profile, now, alone=method != "auto" or bool(compatible))
+    alone = method != "auto" or bool(compatible)
+    judged = together or _judged(monitor, Evidence(profile, segments=parts), now, alone=alone)
     verdict = verdict_of(one.verdict for one in judged)
     shown = (_shown(reference), _shown(current))
     if as_json:
@@ -130,14 +144,14 @@ def _compare(
                 "reference": {"path": shown[0], "rows": profile.rows, "digest": profile.digest},
                 "window": {"path": shown[1], "rows": rows, "digest": _digest(now)},
                 "columns": [_row(one) for one in judged],
-                "drifted": list(dict.fromkeys(one.column for one in judged if one.verdict == "drift")),
+                "drifted": list(dict.fromkeys(one.title for one in judged if one.verdict == "drift")),
                 "verdict": verdict,
             }
         )
     else:
-        _show(judged, before, now, (profile.rows, rows))
+        _show(judged, before, now, (profile.rows, rows), parts)
     if report:
-        _write_report(report, report_by, tables, (before, now), judged, (*shown, profile.rows, rows))
+        _write_report(report, report_by, tables, (before, now), judged, (*shown, profile.rows, rows), parts)
         if not as_json:
             click.echo(f"report: {report}")
     return EXITS[fail_on][verdict]
@@ -181,20 +195,43 @@ def _monitor(method: str, columns: Any, minimum_rows: int, own: Mapping[str, Any
         raise InputError(f"{option}: {first['msg']}" if option else first["msg"]) from error
 
 
-def _judged(monitor: Any, profile: Any, now: "Mapping[str, Column]", *, alone: bool) -> "tuple[Drift, ...]":
+def _judged(monitor: Any, evidence: "Evidence", now: "Mapping[str, Column]", *, alone: bool) -> "tuple[Drift, ...]":
     """Every column by the method and, unless it is asked for alone, those whose share of missing values has drifted."""
     from dataclasses import replace
 
-    from mlmon_dagster.drift.judging import Evidence, judge_all
+    from mlmon_dagster.drift.judging import judge_all
     from mlmon_dagster.drift.methods.missing import Missing
 
     monitors = {monitor.name: monitor}
     if not alone:
-        share = replace(monitor, name="missing", method=Missing(), threshold=Missing.default_threshold)
+        share = replace(monitor, name="missing", method=Missing(), threshold=Missing.default_threshold, segments=())
         monitors[share.name] = share
-    found = judge_all(monitors, Evidence(profile), now)
-    lost = {one.column: one for one in found.get("missing", ()) if one.verdict == "drift"}
-    return tuple(row for one in found[monitor.name] for row in (one, lost.get(one.column)) if row is not None)
+    found = judge_all(monitors, evidence, now)
+    lost = {one.title: one for one in found.get("missing", ()) if one.verdict == "drift"}
+    return tuple(row for one in found[monitor.name] for row in (one, lost.get(one.title)) if row is not None)
+
+
+def _segmented(segments: tuple[str, ...], tables: "list[pyarrow.Table]") -> "dict[str, Segmented]":
+    """Both sides of each declared segment."""
+    import pyarrow as pa
+
+    from mlmon_dagster.assets.segments import masks
+    from mlmon_dagster.drift.frames import columns_of
+    from mlmon_dagster.drift.judging import Segmented
+
+    declared = {}
+    for text in segments:
+        name, _, condition = text.partition("=")
+        if not name.strip() or not condition.strip():
+            raise click.UsageError(f"--segment: {text!r} has no condition, expected NAME=CONDITION: north='lat > 47.6'")
+        declared[name.strip()] = condition
+    sides = [masks(table, declared) for table in tables] if declared else []
+    return {
+        name: Segmented(
+            *(columns_of(table.filter(pa.array(side[name]))) for table, side in zip(tables, sides, strict=True))
+        )
+        for name in declared
+    }
 
 
 def _jointly(monitor: Any, tables: "list[pyarrow.Table]") -> "tuple[Drift, ...]":
@@ -235,6 +272,7 @@ def _digest(columns: Any) -> str | None:
 def _row(one: "Drift") -> dict[str, Any]:
     return {
         "column": one.column,
+        "segment": one.segment,
         "method": one.method,
         "value": _finite(one.value),
         "p_value": _finite(one.p_value),
@@ -249,7 +287,11 @@ def _finite(value: float | None) -> float | None:
 
 
 def _show(
-    judged: "tuple[Drift, ...]", before: "Mapping[str, Column]", now: "Mapping[str, Column]", rows: tuple[int, int]
+    judged: "tuple[Drift, ...]",
+    before: "Mapping[str, Column]",
+    now: "Mapping[str, Column]",
+    rows: tuple[int, int],
+    segments: "Mapping[str, Segmented]",
 ) -> None:
     from rich.text import Text
 
@@ -258,12 +300,12 @@ def _show(
 
     lines = [
         (
-            one.column,
+            one.title,
             one.method,
             "" if one.value is None else f"{one.value:.4g}",
             "" if one.threshold is None else f"{one.threshold:.3g}",
             "" if one.p_value is None else f"{one.p_value:.2g}",
-            *_sparklines(before.get(one.column), now.get(one.column)),
+            *_sparklines(*_sides(one, before, now, segments)),
             Text(one.verdict, style=COLOURS[one.verdict]),
         )
         for one in judged
@@ -279,6 +321,16 @@ def _show(
     verdict = verdict_of(one.verdict for one in judged)
     cannot = f"{verdict}: the window cannot be judged, see above"
     click.echo(f"\n{summary(judged) if verdict == 'drift' else 'no drift' if verdict == 'ok' else cannot}")
+
+
+def _sides(
+    one: "Drift", before: "Mapping[str, Column]", now: "Mapping[str, Column]", segments: "Mapping[str, Segmented]"
+) -> "tuple[Column | None, Column | None]":
+    """The column that was judged, on both sides."""
+    if one.segment is None:
+        return before.get(one.column), now.get(one.column)
+    sides = segments[one.segment]
+    return (sides.reference or {}).get(one.column), sides.window.get(one.column)
 
 
 def _sparklines(reference: "Column | None", window: "Column | None") -> tuple[str, str]:
@@ -299,6 +351,7 @@ def _write_report(
     columns: "tuple[Mapping[str, Column], Mapping[str, Column]]",
     judged: "tuple[Drift, ...]",
     about: tuple[str, str, int, int],
+    segments: "Mapping[str, Segmented]",
 ) -> None:
     if by == "evidently":
         if not tables:
@@ -313,4 +366,5 @@ def _write_report(
         "reference": f"{about[0]}, {about[2]:,} rows",
         "window": f"{about[1]}, {about[3]:,} rows",
     }
-    write_report(Report("Drift report", facts, *columns, judged).html, path)
+    parts = {name: (sides.reference or {}, sides.window) for name, sides in segments.items()}
+    write_report(Report("Drift report", facts, *columns, judged, segments=parts).html, path)

@@ -1,7 +1,7 @@
 """Judging a window: a large distance that is no accident is drift, and what cannot be told is never green."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlmon_dagster.drift.calibration import Calibration, declaration_digest
@@ -23,6 +23,14 @@ Past = Mapping[str, tuple[bool | None, ...]]
 
 
 @dataclass(frozen=True)
+class Segmented:
+    """The rows of one segment on both sides; `reference` is None where the model version was registered without it."""
+
+    reference: Mapping[str, Column] | None
+    window: Mapping[str, Column]
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What windows are judged by: the reference, and by monitor what belongs to it alone."""
 
@@ -33,6 +41,12 @@ class Evidence:
     rates: Mapping[str, float] = field(default_factory=dict)
     """Monitor -> share of windows that its alarm budget allows."""
     past: Mapping[str, Past] = field(default_factory=dict)
+    segments: Mapping[str, Segmented] = field(default_factory=dict)
+
+    def segments_of(self, monitor: Monitor) -> tuple[str, ...]:
+        """Those of its segments that are there to be judged."""
+        wanted = tuple(self.segments) if monitor.segments == "all" else monitor.segments
+        return tuple(name for name in wanted if name in self.segments)
 
     def reference(self, monitor: Monitor) -> Mapping[str, Column]:
         """The columns that the monitor compares with; none where the season's place has no reference."""
@@ -54,6 +68,7 @@ class _Found:
     """None where nothing could be measured; then `verdict` and `reason` say why."""
     verdict: Verdict = "ok"
     reason: str = ""
+    segment: str | None = None
 
     @property
     def tested(self) -> bool:
@@ -78,11 +93,12 @@ def judge_all(
 
     The p-values of all columns of all monitors are corrected together (Benjamini and Hochberg 1995), so that a
     pipeline of a hundred columns does not raise a false alarm each window; monitors with an alarm budget keep it by
-    their thresholds instead.
+    their thresholds instead. Columns of segments follow those of all rows, and are corrected with them.
     """
     found = [
-        _measured(evidence, window, monitor, name)
+        _measured(evidence, window, monitor, name) if segment is None else _in_segment(evidence, monitor, name, segment)
         for monitor in monitors.values()
+        for segment in (None, *evidence.segments_of(monitor))
         for name in monitor.names(evidence.profile)
     ]
     p_values = iter(adjusted([float(one.measure.p_value or 0) for one in found if one.measure and one.tested]))
@@ -90,6 +106,21 @@ def judge_all(
     for one in found:
         judged[one.monitor.name].append(_judged(evidence, one, next(p_values) if one.tested else None))
     return {name: tuple(drifts) for name, drifts in judged.items()}
+
+
+def _in_segment(evidence: Evidence, monitor: Monitor, name: str, segment: str) -> _Found:
+    """The same of a segment's rows on both sides."""
+    sides = evidence.segments[segment]
+    if sides.reference is None:
+        why = f"{name}: the model version has no reference of the segment {segment}; run the model_registry stage again"
+        return _Found(monitor, name, None, None, None, "error", why, segment)
+    rows = max((column.rows for column in sides.reference.values()), default=0)
+    found = _measured(Evidence(Profile(sides.reference, rows)), sides.window, monitor, name)
+    thin = found.reference is not None and found.reference.present < monitor.minimum_rows
+    if thin and found.verdict != "no_data":
+        why = f"{name}: {found.reference.present} values in the reference of this segment"  # type: ignore[union-attr]
+        return _Found(monitor, name, found.reference, found.window, None, "insufficient", why, segment)
+    return replace(found, segment=segment)
 
 
 def _measured(evidence: Evidence, window: Mapping[str, Column], monitor: Monitor, name: str) -> _Found:
@@ -154,6 +185,8 @@ def _judged(evidence: Evidence, one: _Found, p_value: float | None) -> Drift:
                 verdict, reason = _persisting(evidence, one, reason)
     if p_value is None and one.measure is not None:
         p_value = one.measure.p_value
+    if one.segment is not None and one.segment not in reason:
+        reason = f"in {one.segment}, {reason}"
     compared = one.measure if isinstance(one.measure, Compared) else None
     return Drift(
         monitor=monitor.name,
@@ -168,6 +201,7 @@ def _judged(evidence: Evidence, one: _Found, p_value: float | None) -> Drift:
         rows_reference=one.reference.rows if one.reference else 0,
         rows_window=one.window.rows if one.window else 0,
         exceeds=exceeds,
+        segment=one.segment,
     )
 
 

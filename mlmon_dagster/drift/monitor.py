@@ -47,6 +47,10 @@ class Threshold:
         Field(description="drift only when so many of the newest windows are above: {windows: 2, of: 3}"),
     ] = None
     season: Annotated[Season | None, Field(description="compare with the same place of the reference's season")] = None
+    segments: Annotated[
+        tuple[str, ...] | Literal["all"] | None,
+        Field(description="declared segments in which columns are judged too, each against the same of the reference"),
+    ] = None
 
     def __post_init__(self) -> None:
         if (self.column is None) == (self.columns is None):
@@ -55,6 +59,10 @@ class Threshold:
             raise ValueError("`columns` is empty: name at least one, or all")
         if self.compatible and self.alarm_budget:
             raise ValueError(f"`compatible` judges by the rule of {self.compatible}: it takes no alarm_budget")
+        if self.segments is not None and (self.alarm_budget or self.season or self.persistence or self.compatible):
+            raise ValueError(
+                "`segments` are judged by threshold and significance: no alarm_budget, persistence, season, compatible"
+            )
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,8 @@ class Monitor:
     alarm_budget: AlarmBudget | None = None
     persistence: Persistence | None = None
     season: Season | None = None
+    segments: tuple[str, ...] | Literal["all"] = ()
+    """Declared segments in which its columns are judged too."""
 
     def names(self, profile: Profile) -> tuple[str, ...]:
         """Its columns: with `all`, those of the profile that the method can measure; a named one is always answered."""
@@ -107,6 +117,13 @@ class Drift:
     rows_window: int
     exceeds: bool = False
     """Whether this window alone is above its threshold and no accident: what persistence counts."""
+    segment: str | None = None
+    """The segment whose rows were judged; None for all rows."""
+
+    @property
+    def title(self) -> str:
+        """What was judged, in words: the column, and the segment where it is one."""
+        return self.column if self.segment is None else f"{self.column} in {self.segment}"
 
 
 def parse_monitor(key: str, raw: object) -> Monitor:
@@ -133,8 +150,10 @@ def parse_monitor(key: str, raw: object) -> Monitor:
         problems += [plugins.relocated(problem) for problem in error.errors()]
     if declared is None or method is None:
         raise ValidationError.from_exception_data("monitor", problems)
-    if family == "joint" and (declared.alarm_budget or declared.persistence or declared.season):
-        message = "a joint method is judged by threshold and significance: no alarm_budget, persistence or season"
+    if family == "joint" and (declared.alarm_budget or declared.persistence or declared.season or declared.segments):
+        message = (
+            "a joint method is judged by threshold and significance: no alarm_budget, persistence, season, segments"
+        )
         kind = PydanticCustomError("joint", "{message}", {"message": message})
         raise ValidationError.from_exception_data("monitor", [InitErrorDetails(type=kind, loc=(), input=raw)])
     threshold = declared.threshold
@@ -144,7 +163,7 @@ def parse_monitor(key: str, raw: object) -> Monitor:
         method = _compatible(declared, method_name(method))
     return Monitor(
         key, method, (declared.column,) if declared.column else declared.columns, threshold, declared.significance,
-        declared.minimum_rows, declared.alarm_budget, declared.persistence, declared.season,
+        declared.minimum_rows, declared.alarm_budget, declared.persistence, declared.season, declared.segments or (),
     )  # fmt: skip
 
 

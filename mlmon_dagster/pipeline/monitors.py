@@ -8,6 +8,7 @@ from mlmon_dagster.drift.budget import HIGHEST
 from mlmon_dagster.drift.monitor import Monitor
 from mlmon_dagster.drift.seasons import LONGEST_HOURS, SEASONS
 from mlmon_dagster.pipeline.windows import Windows
+from mlmon_dagster.plugins import unknown
 
 
 def require_fitting(windows: Windows, monitors: Mapping[str, Monitor]) -> None:
@@ -26,6 +27,17 @@ def require_fitting(windows: Windows, monitors: Mapping[str, Monitor]) -> None:
                 f"a {windows.every} window has no {monitor.season.replace('_', ' ')}; with these windows a season is "
                 f"{' or '.join(fitting)}",
             )
+
+
+def require_declared(monitors: Mapping[str, Monitor], segments: Mapping[str, str]) -> None:
+    """Raises pydantic's error for a segment that a monitor names and nobody declares."""
+    for name, monitor in monitors.items():
+        wanted = () if monitor is None or monitor.segments == "all" else monitor.segments
+        for segment in wanted:
+            if segment not in segments:
+                raise _error(f"{name}.segments", unknown("segment", segment, tuple(segments)))
+        if monitor is not None and monitor.segments == "all" and not segments:
+            raise _error(f"{name}.segments", "all segments are asked for and none is declared under `segments`")
 
 
 def _error(at: str, message: str) -> PydanticCustomError:

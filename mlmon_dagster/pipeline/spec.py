@@ -12,7 +12,7 @@ from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.performance import PERFORMANCE
 from mlmon_dagster.pipeline.deployment import APPROVAL_FLOORS, ModelDeployment
 from mlmon_dagster.pipeline.forms import REPOSITORY, CallableName, Cron, Name, Owner, Period, Share
-from mlmon_dagster.pipeline.monitors import require_fitting
+from mlmon_dagster.pipeline.monitors import require_declared, require_fitting
 from mlmon_dagster.pipeline.rules import BUILT_IN, AlertRule
 from mlmon_dagster.pipeline.serving import ModelInferencing
 from mlmon_dagster.pipeline.source import Source
@@ -239,7 +239,10 @@ class ModelMonitoring:
     checks: Annotated[Mapping[str, Any], PluginsField("check")] = field(default_factory=dict)
     performance: Performance | None = None
     segments: Annotated[
-        Mapping[Name, str], Field(description="name: SQL condition (DuckDB); performance is judged in each as well")
+        Mapping[Name, str],
+        Field(
+            description="name: SQL condition (DuckDB); performance is judged in each, and drift where a monitor says so"
+        ),
     ] = field(default_factory=dict)
     predictions: Annotated[
         Literal["batch", "realtime"],
@@ -280,7 +283,9 @@ class ModelMonitoring:
         """An engine gives counts on the grids of the whole reference."""
         for name, monitor in self.monitors.items():
             why = "another library's numbers need" if isinstance(monitor.method, Compatible) else "a season needs"
-            if isinstance(monitor.method, Compatible) or monitor.season:
+            if monitor.segments:
+                why = "segments need"
+            if isinstance(monitor.method, Compatible) or monitor.season or monitor.segments:
                 message = f"{name}: {why} every value of a window, and an `engine` gives counts: leave one of them out"
                 raise ValueError(message)
 
@@ -366,7 +371,9 @@ class Pipeline:
     description: Annotated[str, Field(description="for people")] = ""
 
     def __post_init__(self) -> None:
-        require_fitting(self.windows, self.stages.model_monitoring.monitors)
+        monitoring = self.stages.model_monitoring
+        require_fitting(self.windows, monitoring.monitors)
+        require_declared(monitoring.monitors, monitoring.segments)
         if (folder := self.stages.model_inferencing.folder) and folder.environment not in (None, *self.environments):
             raise ValueError(
                 f"the folder is scored in {folder.environment}, which `model_deployment` does not declare "

@@ -49,6 +49,7 @@ class World:
     directory: Any
     ports: Ports
     monitors: dict[str, Any]
+    segments: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def pipeline(self) -> spec.Pipeline:
@@ -59,7 +60,9 @@ class World:
             spec.ModelRegistry("flats", spec.ReferencePeriod(FIRST), train="flats_model:train"),
             ModelDeployment(dev=EnvironmentDeployment(None)),
             ModelInferencing(),
-            spec.ModelMonitoring({name: parse_monitor(name, raw) for name, raw in self.monitors.items()}),
+            spec.ModelMonitoring(
+                {name: parse_monitor(name, raw) for name, raw in self.monitors.items()}, segments=self.segments
+            ),
             spec.CicdEnforcement(),
         )
         return spec.Pipeline("flats", "homes", "team:homes", Windows("daily", start="2026-01-05"), stages)

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from scipy import stats
@@ -14,7 +16,7 @@ from scipy import stats
 from mlmon_dagster.cli import group
 from mlmon_dagster.cli._sparkline import sparkline
 
-COLUMNS = ["column", "method", "value", "p_value", "threshold", "verdict", "reason"]
+COLUMNS = ["column", "segment", "method", "value", "p_value", "threshold", "verdict", "reason"]
 
 
 def rows(path: Path, count: int, seed: int, shift: float = 0.0) -> str:
@@ -240,3 +242,50 @@ def test_a_method_over_several_columns_gives_one_verdict(reference: str, shifted
     (verdict,) = found["columns"]
     assert (verdict["column"], verdict["method"], verdict["verdict"]) == ("joint", "domain_classifier", "drift")
     assert "most in price" in verdict["reason"]
+
+
+def in_cities(path: Path, seed: int, moved: float = 0.0) -> str:
+    random = np.random.default_rng(seed)
+    city = random.choice(["Ulm", "Bonn", "Kiel", "Köln"], 4_000)
+    price = random.normal(100, 10, 4_000) + np.where(city == "Ulm", moved, 0.0)
+    pq.write_table(pa.table({"city": city, "price": price}), path)
+    return str(path)
+
+
+def test_a_segment_is_compared_with_itself_beside_all_rows(tmp_path: Path) -> None:
+    before, now = in_cities(tmp_path / "a.parquet", 1), in_cities(tmp_path / "b.parquet", 2, moved=8.0)
+    arguments = ["drift", "--reference", before, "--current", now, "--columns", "price"]
+    whole = CliRunner().invoke(group, [*arguments, "--json"], standalone_mode=False)
+    assert (whole.return_value, json.loads(whole.output)["columns"][0]["segment"]) == (0, None)
+    page = tmp_path / "drift.html"
+    segment = ["--segment", "ulm=city = 'Ulm'", "--segment", "kiel=city = 'Kiel'"]
+    found = CliRunner().invoke(group, [*arguments, *segment, "--report", str(page), "--json"], standalone_mode=False)
+    answer = json.loads(found.output)
+    assert found.return_value == 1
+    assert answer["drifted"] == ["price in ulm"]
+    assert [row["segment"] for row in answer["columns"]] == [None, "ulm", "kiel"]
+    assert answer["columns"][1]["reason"].startswith("in ulm, price has drifted: ks 0.")
+    assert "price in ulm" in page.read_text()
+    shown = CliRunner().invoke(group, [*arguments, *segment], standalone_mode=False).output
+    assert "drift in 1 of 3 columns: price in ulm" in shown
+
+
+def test_the_segment_nobody_declared_is_searched_for(tmp_path: Path) -> None:
+    before, now = in_cities(tmp_path / "a.parquet", 1), in_cities(tmp_path / "b.parquet", 2, moved=8.0)
+    arguments = ["drift", "--reference", before, "--current", now, "--method", "segment_drift"]
+    found = CliRunner().invoke(group, [*arguments, "--json"], standalone_mode=False)
+    assert found.return_value == 1
+    assert "most in price where city is 'Ulm'" in json.loads(found.output)["columns"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("segment", "said"),
+    [("ulm=weight > 1", "it may use: city, price"), ("ulm", "has no condition"), ("ulm=price >", "cannot be computed")],
+)
+def test_a_segment_that_is_none_is_bad_input(segment: str, said: str, tmp_path: Path) -> None:
+    file = in_cities(tmp_path / "a.parquet", 1)
+    result = CliRunner().invoke(
+        group, ["drift", "--reference", file, "--current", file, "--segment", segment], standalone_mode=False
+    )
+    assert result.exception is not None
+    assert said in f"{result.exception}{getattr(result.exception, 'hint', '')}"

@@ -82,7 +82,7 @@ def test_order_of_rows_hardly_matters_and_order_of_columns_not_at_all(name):
     again = measured(name, reference, dict(reversed(window.items())))
 
     assert again == found
-    assert found.columns[0] == "x2" or name in BLIND_TO_A_SHIFT
+    assert found.columns[0].split(" where ")[0] == "x2" or name in BLIND_TO_A_SHIFT
 
 
 @pytest.mark.parametrize("name", METHODS)

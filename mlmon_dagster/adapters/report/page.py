@@ -17,6 +17,10 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 """The page may load and run nothing: what it shows is in it."""
 
 
+Sides = tuple[Mapping[str, Column], Mapping[str, Column]]
+"""Columns of the reference, and of the window."""
+
+
 @dataclass(frozen=True)
 class Trend:
     """What one monitor measured on one column, window by window, oldest first."""
@@ -38,6 +42,12 @@ class Report:
     judged: Sequence[Drift]
     trends: Mapping[tuple[str, str], Trend] = field(default_factory=dict)
     """(monitor, column) -> its past, where windows are recorded."""
+    segments: Mapping[str, Sides] = field(default_factory=dict)
+    """Segment -> reference and window of its rows, where columns were judged in segments."""
+
+    def sides(self, segment: str | None) -> Sides:
+        """The columns of all rows, or of a segment's."""
+        return (self.reference, self.window) if segment is None else self.segments.get(segment, ({}, {}))
 
     @property
     def html(self) -> str:
@@ -75,10 +85,10 @@ def write_report(html: str, path: str | Path) -> None:
 
 def summary(judged: Sequence[Drift]) -> str:
     """The verdict of all columns in one sentence."""
-    verdict, columns = verdict_of(one.verdict for one in judged), dict.fromkeys(one.column for one in judged)
+    verdict, columns = verdict_of(one.verdict for one in judged), dict.fromkeys(one.title for one in judged)
     if verdict == "ok":
         return f"no drift in {len(columns)} column{'s' * (len(columns) != 1)}"
-    found = dict.fromkeys(one.column for one in judged if one.verdict == verdict)
+    found = dict.fromkeys(one.title for one in judged if one.verdict == verdict)
     said = {
         "drift": "drift in", "error": "an error in", "insufficient": "too little to say in", "no_data": "no data in",
     }[verdict]  # fmt: skip
@@ -96,10 +106,10 @@ def _header(report: Report) -> str:
 
 
 def _columns(report: Report) -> dict[str, list[Drift]]:
-    """Judgements by column, the worst column first."""
+    """Judgements by column, each segment's apart, the worst column first."""
     found: dict[str, list[Drift]] = {}
     for one in report.judged:
-        found.setdefault(one.column, []).append(one)
+        found.setdefault(one.title, []).append(one)
     return dict(sorted(found.items(), key=lambda item: max(map(_weight, item[1])), reverse=True))
 
 
@@ -122,10 +132,10 @@ def _overview(report: Report) -> str:
 
 
 def _overview_row(report: Report, place: int, one: Drift) -> str:
-    reference, window = report.reference.get(one.column), report.window.get(one.column)
+    reference, window = (side.get(one.column) for side in report.sides(one.segment))
     drawn = plots.spark(one.column, histogram(reference, window, 12)) if _both(reference, window) else ""  # type: ignore[arg-type]
     cells = [
-        f'<th scope="row"><a href="#c{place}">{escape(one.column)}</a></th><td>{escape(one.monitor)}</td>'
+        f'<th scope="row"><a href="#c{place}">{escape(one.title)}</a></th><td>{escape(one.monitor)}</td>'
         f"<td>{escape(one.method)}</td>"
     ]
     cells += [f"<td{_number(True)}>{_said(number)}</td>" for number in (one.value, one.threshold, one.p_value)]
@@ -134,24 +144,26 @@ def _overview_row(report: Report, place: int, one: Drift) -> str:
 
 
 def _details(report: Report) -> str:
-    articles = [_article(report, place, name, judged) for place, (name, judged) in enumerate(_columns(report).items())]
+    articles = [_article(report, place, judged) for place, judged in enumerate(_columns(report).values())]
     return f'<section aria-labelledby="each"><h2 id="each">Column by column</h2>{"".join(articles)}</section>'
 
 
-def _article(report: Report, place: int, name: str, judged: Sequence[Drift]) -> str:
-    reference, window = report.reference.get(name), report.window.get(name)
+def _article(report: Report, place: int, judged: Sequence[Drift]) -> str:
+    name, segment = judged[0].column, judged[0].segment
+    reference, window = (side.get(name) for side in report.sides(segment))
     verdict = verdict_of(one.verdict for one in judged)
     reasons = "".join(f'<p>{escape(one.reason)} <span class="soft">({_unit(one)})</span></p>' for one in judged)
     shown, binned = _plots(name, reference, window) if reference and window and _both(reference, window) else ("", "")
     past = "".join(
         f"<figure>{drawn}<figcaption>{escape(f'{one.monitor}: {one.method} over windows')}</figcaption></figure>"
         for one in judged
-        if (found := report.trends.get((one.monitor, name)))
+        if segment is None
+        and (found := report.trends.get((one.monitor, name)))
         and (drawn := plots.trend(f"{name}, {one.method}", found.windows, found.values, found.thresholds))
     )
     numbers = _numbers(reference, window) if reference and window else ""
     return (
-        f'<article id="c{place}" aria-labelledby="h{place}"><header><h3 id="h{place}">{escape(name)}</h3>'
+        f'<article id="c{place}" aria-labelledby="h{place}"><header><h3 id="h{place}">{escape(judged[0].title)}</h3>'
         f'<span class="verdict {verdict}">{escape(verdict)}</span></header>{reasons}'
         f'<div class="plots">{shown}{past}</div>{binned}{numbers}</article>'
     )
