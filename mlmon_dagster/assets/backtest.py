@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pydantic_core import PydanticCustomError
 
+from mlmon_dagster.assets.drift_segments import segmented
 from mlmon_dagster.assets.judged_rows import JudgedRows, judged_rows
 from mlmon_dagster.assets.monitoring_basis import read_basis
 from mlmon_dagster.assets.ports import Ports
@@ -12,8 +13,8 @@ from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.drift.budget import AlarmBudget
 from mlmon_dagster.drift.calibration import Calibration, calibrate, declaration_digest
 from mlmon_dagster.drift.frames import columns_of
-from mlmon_dagster.drift.judging import Evidence, judge_all
-from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, verdict_of
+from mlmon_dagster.drift.judging import Evidence, Segmented, judge_all
+from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, window_verdict
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.persistence import Persistence
 from mlmon_dagster.errors import InputError, MissingError
@@ -36,6 +37,8 @@ class Change:
         """The monitor so changed. A threshold or a budget alone replaces the other, as it would in the declaration."""
         method = monitor.method if self.method is None else parse("method", self.method)
         changed = replace(monitor, method=method, persistence=self.persistence or monitor.persistence)
+        if self.alarm_budget is not None or self.persistence is not None:
+            changed = replace(changed, segments=())  # they are judged by threshold and significance
         if self.alarm_budget is not None:
             return replace(changed, alarm_budget=self.alarm_budget, threshold=self.threshold)
         if self.threshold is not None:
@@ -61,7 +64,7 @@ class Replayed:
     @property
     def drifted(self) -> tuple[str, ...]:
         """Columns that would have been called drift."""
-        return tuple(one.column for one in self.drifts if one.verdict == "drift")
+        return tuple(one.title for one in self.drifts if one.verdict == "drift")
 
 
 def replay(
@@ -94,9 +97,10 @@ def replay(
         evidence = basis.evidence(key, judged)
         columns = columns_of(judged.rows, [one for one in judged.rows.column_names if one in evidence.profile.columns])
         before = {name: _past(stage.pipeline, one, key, past) for name, one in monitors.items() if one.persistence}
-        for name, drifts in judge_all(monitors, replace(evidence, past=before), columns).items():
-            past[name, key] = {one.column: one.exceeds for one in drifts if one.value is not None}
-            verdict = verdict_of(one.verdict for one in drifts)
+        evidence = replace(evidence, past=before, segments=basis.segments(judged))
+        for name, drifts in judge_all(monitors, evidence, columns).items():
+            past[name, key] = {one.column: one.exceeds for one in drifts if one.value is not None and not one.segment}
+            verdict = window_verdict(drifts)
             rows = judged.rows.num_rows
             yield Replayed(key, name, judged.version, rows, recorded.get((name, key)), verdict, drifts)
 
@@ -162,6 +166,12 @@ class _Basis:
         if judged.version not in self._calibrated:
             self._calibrated[judged.version] = self._calibrations(found, judged.rows.num_rows)
         return replace(found, calibrations=self._calibrated[judged.version])
+
+    def segments(self, judged: JudgedRows) -> Mapping[str, Segmented]:
+        """The window's segments beside those of the reference."""
+        pipeline = self._stage.pipeline
+        version = self._ports.registry.version(pipeline.stages.model_registry.model, judged.version)
+        return segmented(pipeline, self._ports.registry, version, judged.rows)
 
     def _calibrations(self, found: Evidence, usual_rows: int) -> Mapping[str, Calibration]:
         """Those that are kept beside the version where they fit, else new ones on the same reference."""

@@ -19,7 +19,7 @@ from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.assets.window_report import write_window_report
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.judging import Evidence, judge_all
-from mlmon_dagster.drift.monitor import Drift, Monitor, method_name, verdict_of
+from mlmon_dagster.drift.monitor import Drift, Monitor, method_name, verdict_of, window_verdict
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.pipeline.spec import ATTRIBUTION, CHALLENGER, ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
@@ -115,13 +115,7 @@ def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> C
     )
     columns = f"{len(judged)} columns stay" if len(judged) != 1 else "1 column stays"
     reason = "; ".join(telling) or f"{columns} within {'their thresholds' if len(judged) != 1 else 'its threshold'}"
-    verdict = verdict_of([drift.verdict for drift in judged if not _thin_segment(drift)])
-    return CheckResult(name, verdict, reason, measured, table=table)
-
-
-def _thin_segment(drift: Drift) -> bool:
-    """Whether a segment has too few rows to be judged: all rows are, so that says nothing of the window's verdict."""
-    return drift.segment is not None and drift.verdict in ("no_data", "insufficient")
+    return CheckResult(name, window_verdict(judged), reason, measured, table=table)
 
 
 def _metric(drift: Drift) -> str:

@@ -202,6 +202,12 @@ def verdict_of(verdicts: Iterable[str]) -> Verdict:
     return SEVERITY[max(found)] if found else "no_data"
 
 
+def window_verdict(drifts: Iterable[Drift]) -> Verdict:
+    """The verdict of one monitor: a segment with too few rows is told, and leaves it to all rows."""
+    thin = ("no_data", "insufficient")
+    return verdict_of(one.verdict for one in drifts if one.segment is None or one.verdict not in thin)
+
+
 def method_name(method: Any) -> str:
     """The method's name in YAML; that of a compatible one begins with the library's."""
     if isinstance(method, Compatible):
