@@ -62,7 +62,7 @@ class DagsterPages:
 
     async def _answer(self, request: Request, path: str) -> Response:
         web: Web = request.app.state.web
-        if any(part in ("", ".", "..") for part in path.split("/")[1:-1]) or "\\" in path:
+        if any(part in ("", ".", "..") for part in path.split("/")[1:-1]) or set(path) & set("\\%"):
             raise ProblemError(404, "NO_ROUTE", "there is nothing at this address")
         await run_in_threadpool(_entered, request, web)
         if request.method in READ:

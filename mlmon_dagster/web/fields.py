@@ -43,34 +43,51 @@ def _moment(value: Any) -> datetime:
     return found.astimezone(timezone.utc)
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$"), Field(examples=["house_prices"])]
 """Of a pipeline, project, stage or role."""
 
-Person = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[0-9]{1,18}$")]
+Person = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"), Field(examples=["ann"])]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[0-9]{1,18}$"), Field(examples=["promotion-41"])]
 """Such as `promotion-12`."""
 
-Text = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True), AfterValidator(_readable)]
-Reason = Annotated[
-    str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), AfterValidator(_readable)
+Text = Annotated[
+    str,
+    StringConstraints(max_length=2000, strip_whitespace=True),
+    AfterValidator(_readable),
+    Field(examples=["nightly evaluation"]),
 ]
-Key = Annotated[str, StringConstraints(max_length=150, strip_whitespace=True), AfterValidator(_readable)]
+Reason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000, strip_whitespace=True),
+    AfterValidator(_readable),
+    Field(examples=["metrics reviewed"]),
+]
+Key = Annotated[
+    str,
+    StringConstraints(max_length=150, strip_whitespace=True),
+    AfterValidator(_readable),
+    Field(examples=["nightly-2026-01-05"]),
+]
 """Makes a command safe to repeat."""
 
 EnvironmentName = Literal["dev", "staging", "prod"]
-VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1), Field(examples=[3])]
 WholeNumber = Annotated[int, BeforeValidator(_number)]
 """A number in an address."""
 
 ProjectName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]{0,63})$")]
 """A project, or `*` for all of them."""
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, BeforeValidator(_moment), Field(examples=["2026-01-05T12:00:00Z"])]
 """A time with its offset, such as `2026-01-05T12:00:00Z`; the year is one that a log can hold."""
 
 Document = Annotated[str, StringConstraints(min_length=1, max_length=500_000), AfterValidator(_readable)]
 """A whole file as text."""
 
-WindowKey = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T-][0-9:]{2,8})?$")]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_readable)]
+WindowKey = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T-][0-9:]{2,8})?$"), Field(examples=["2026-01-05"])
+]
+Word = Annotated[
+    str, StringConstraints(min_length=1, max_length=256), AfterValidator(_readable), Field(examples=["inputs"])
+]
 """A filter's value."""

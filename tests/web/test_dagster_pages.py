@@ -8,13 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from api_office import ORIGIN, Api, problem
+from api_office import ORIGIN, PASSWORD, Api, problem
+from api_server import served
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -165,6 +167,91 @@ def test_a_webserver_out_of_reach_is_told(api: Api) -> None:
     assert problem(away.logged_in("root").get("/dagster/runs")) == (503, "UNAVAILABLE")
 
 
+MUTATING = json.dumps({"query": MUTATION})
+GET = "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nConnection: close\r\n"
+POST = (
+    "POST /dagster/graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nOrigin: http://127.0.0.1:{port}\r\n"
+    "Content-Type: application/json\r\n"
+)
+SOCKET = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n"
+QUERIED = "/dagster/graphql?query=mutation%7Bx%7D"
+SMUGGLED = f"{POST}Content-Length: {len(MUTATING)}\r\n\r\n{{mutating}}"
+RAW = {
+    "web socket": GET.replace("close", "Upgrade").replace("{path}", "/dagster/graphql") + SOCKET + "\r\n",
+    "web socket of subscriptions": GET.replace("close", "Upgrade").replace("{path}", "/dagster/graphql")
+    + SOCKET + "Sec-WebSocket-Protocol: graphql-ws\r\n\r\n",
+    "another protocol": GET.replace("close", "Upgrade, HTTP2-Settings").replace("{path}", QUERIED)
+    + "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n",
+    "by GET": GET.replace("{path}", QUERIED) + "\r\n",
+    "absolute address": GET.replace("{path}", "http://127.0.0.1:{port}" + QUERIED) + "\r\n",
+    "encoded slash": GET.replace("{path}", "/dagster%2fgraphql?query=mutation%7Bx%7D") + "\r\n",
+    "encoded letters": GET.replace("{path}", "/dagster/%67raphql?query=mutation%7Bx%7D") + "\r\n",
+    "encoded twice": GET.replace("{path}", "/dagster/%2567raphql?query=mutation%7Bx%7D") + "\r\n",
+    "dots": GET.replace("{path}", "/dagster/a/../graphql?query=mutation%7Bx%7D") + "\r\n",
+    "encoded dots": GET.replace("{path}", "/dagster/%2e%2e/dagster/graphql?query=mutation%7Bx%7D") + "\r\n",
+    "dots of another encoding": GET.replace("{path}", "/dagster/%c0%ae%c0%ae/graphql?query=mutation%7Bx%7D") + "\r\n",
+    "backslash": GET.replace("{path}", "/dagster\\graphql?query=mutation%7Bx%7D") + "\r\n",
+    "two slashes": GET.replace("{path}", "//dagster//graphql?query=mutation%7Bx%7D") + "\r\n",
+    "parameter in the address": GET.replace("{path}", "/dagster/graphql;a=b?query=mutation%7Bx%7D") + "\r\n",
+    "mark that was encoded": GET.replace("{path}", "/dagster/graphql%3Fquery=mutation%7Bx%7D") + "\r\n",
+    "end of the address": GET.replace("{path}", "/dagster/graphql%00?query=mutation%7Bx%7D") + "\r\n",
+    "line in the address": GET.replace("{path}", "/dagster/graphql%0d%0aX:y?query=mutation%7Bx%7D") + "\r\n",
+    "GET with a body": GET.replace("{path}", "/dagster/graphql")
+    + f"Content-Type: application/json\r\nContent-Length: {len(MUTATING)}\r\n\r\n{{mutating}}",
+    "mutation in chunks": POST + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + f"{len(MUTATING):x}\r\n{{mutating}}\r\n0\r\n\r\n",
+    "length and chunks": POST + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "two lengths": POST + f"Content-Length: 0\r\nContent-Length: {len(MUTATING)}\r\n\r\n{{mutating}}",
+    "chunks of another spelling": POST + "Transfer-Encoding: xchunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "folded header": POST + "Transfer-Encoding:\r\n chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "method in a header": POST + "Connection: close\r\nX-HTTP-Method-Override: GET\r\n"
+    + f"Content-Length: {len(MUTATING)}\r\n\r\n{{mutating}}",
+    "two origins": POST + "Connection: close\r\nOrigin: https://evil.example\r\n"
+    + f"Content-Length: {len(MUTATING)}\r\n\r\n{{mutating}}",
+    "tunnel": "CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n",
+    "traced": GET.replace("GET", "TRACE").replace("{path}", "/dagster/graphql") + "\r\n",
+    "other host": GET.replace("127.0.0.1:{port}", "evil.example").replace("{path}", "/dagster/graphql") + "\r\n",
+}  # fmt: skip
+"""What no client library sends; whoever sends it is logged in as an admin."""
+
+
+def sent(port: int, request: str, cookie: str) -> bytes:
+    """What the server says until it closes or falls silent."""
+    text = request.replace("{port}", str(port)).replace("{cookie}", cookie).replace("{mutating}", MUTATING)
+    said = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=3) as line, suppress(OSError):
+        line.sendall(text.encode("latin-1"))
+        while part := line.recv(65536):
+            said += part
+    return said
+
+
+def cookie_at(port: int) -> str:
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    headers = {"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"}
+    connection.request("POST", "/api/session", json.dumps({"name": "root", "password": PASSWORD}), headers)
+    answer = connection.getresponse()
+    assert answer.status == 201, answer.read()
+    return str(answer.headers["Set-Cookie"]).partition(";")[0]
+
+
+def refused_on_the_wire(port: int) -> None:
+    cookie = cookie_at(port)
+    for name, request in RAW.items():
+        said = sent(port, request, cookie)
+        codes = [int(line.split(b" ")[1]) for line in said.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+        assert codes, name
+        assert all(400 <= code < 500 for code in codes), (name, codes, said[:200])
+
+
+def test_nothing_that_is_sent_by_hand_reaches_the_webserver(office: Api, upstream: Upstream) -> None:
+    with served(office) as port:
+        refused_on_the_wire(port)
+    assert upstream.seen == []
+
+
 DEFINITIONS = """
 import dagster as dg
 from pathlib import Path
@@ -253,6 +340,19 @@ def test_no_mutation_of_a_real_webserver_is_carried_out_through_our_door(api: Ap
     for kind in ("materialization", "check", "observation"):
         assert client.post(f"/dagster/report_asset_{kind}/deployed", json={}).status_code == 405
     assert _state(client, folder) == before
+
+
+@pytest.mark.slow
+def test_nothing_that_is_sent_by_hand_changes_a_running_stack(api: Api, running: tuple[str, Path]) -> None:
+    """Our server on a real port before a real webserver, attacked by somebody who is logged in."""
+    url, folder = running
+    office = behind(api, url)
+    before = _state(office.logged_in("root"), folder)
+    with served(office) as port:
+        refused_on_the_wire(port)
+        page = sent(port, GET.replace("{path}", "/dagster/server_info") + "\r\n", cookie_at(port))
+        assert b"dagster_webserver_version" in page
+    assert _state(office.logged_in("root"), folder) == before
 
 
 @pytest.mark.slow

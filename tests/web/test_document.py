@@ -61,3 +61,24 @@ def test_the_documentation_needs_no_other_server(api: Api) -> None:
         for source in sources:
             assert source.startswith("/"), source
             assert client.get(source).status_code == 200, source
+
+
+def test_every_operation_says_who_may_call_it_and_belongs_to_a_described_group(api: Api) -> None:
+    document = api.client().get("/openapi.json").json()
+    groups = {one["name"] for one in document["tags"]}
+    assert all(one["description"] for one in document["tags"])
+    for name, one in operations(document).items():
+        assert set(one["tags"]) <= groups, name
+        last = one["description"].rsplit("\n\n", 1)[1]
+        assert last.startswith(("Open to", "For whoever", f"Takes the permission `{one['x-permission']}`")), name
+        assert one["summary"][0].isupper(), name
+
+
+def test_examples_are_values_that_the_api_takes(api: Api) -> None:
+    """What Swagger UI fills in is not `string`."""
+    document = api.client().get("/openapi.json").json()
+    asked = document["components"]["schemas"]["PromotionRequest"]["properties"]
+    example = {name: one["examples"][0] for name, one in asked.items() if one.get("examples")}
+    assert {"pipeline", "reason", "key"} <= set(example)
+    answer = api.by_token("mia").post("/api/promotions", json={**example, "environment": "dev"})
+    assert answer.status_code == 404, "there is no such pipeline, and nothing else is wrong"
