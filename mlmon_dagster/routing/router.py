@@ -185,11 +185,11 @@ class Router:
         return self._addresses[home]
 
     def answered(
-        self, exchange: Exchange, backend: Backend, status: int, answer: bytes, since: float, *, closes: bool
+        self, exchange: Exchange, backend: Backend, status: int, answer: bytes, seconds: float, *, closes: bool
     ) -> None:
         """A version's answer goes to the client; a failure of one goes to another version first."""
         now = self._loop.time()
-        self.table.answered(backend, status, now - since, now)
+        self.table.answered(backend, status, seconds, now)
         if exchange.front is None:
             if exchange.shadow is not None:
                 exchange.shadow.answered("shadow", status, answer)

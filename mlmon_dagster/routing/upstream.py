@@ -1,6 +1,7 @@
 """A connection from the router to a version, kept open and used again."""
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import httptools
@@ -17,7 +18,18 @@ STREAM_BYTES = 1 << 20
 class Upstream(asyncio.Protocol):
     """Carries one request at a time."""
 
-    __slots__ = ("_parser", "_parts", "_router", "_size", "backend", "exchange", "replica", "since", "transport")
+    __slots__ = (
+        "_parser",
+        "_parts",
+        "_router",
+        "_size",
+        "backend",
+        "exchange",
+        "replica",
+        "sent",
+        "since",
+        "transport",
+    )
 
     def __init__(self, router: "Router", backend: "Backend", replica: "Replica") -> None:
         self._router = router
@@ -25,6 +37,8 @@ class Upstream(asyncio.Protocol):
         self.replica = replica
         self.exchange: Exchange | None = None
         self.since = 0.0
+        """By the loop's clock, which uvloop reads in whole milliseconds: too coarse for latencies."""
+        self.sent = 0.0
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -32,7 +46,7 @@ class Upstream(asyncio.Protocol):
 
     def send(self, exchange: "Exchange", now: float) -> None:
         """Sends the request; the router is told how it ends."""
-        self.exchange, self.since = exchange, now
+        self.exchange, self.since, self.sent = exchange, now, perf_counter()
         self._parts: list[bytes] = []
         self._size = 0
         self._parser = httptools.HttpResponseParser(self)
@@ -77,7 +91,12 @@ class Upstream(asyncio.Protocol):
         if self.replica.down_until:
             self.replica.reached()
         self._router.answered(
-            exchange, backend, self._parser.get_status_code(), b"".join(self._parts), self.since, closes=not reusable
+            exchange,
+            backend,
+            self._parser.get_status_code(),
+            b"".join(self._parts),
+            perf_counter() - self.sent,
+            closes=not reusable,
         )
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -269,3 +269,11 @@ def test_the_router_tells_its_own_numbers_to_prometheus(two: World) -> None:
     assert 'mlmon_router_share_percent{deployment="a",version="1",role="live"} 50' in text
     assert "# TYPE mlmon_router_retried_total counter\nmlmon_router_retried_total 0" in text
     assert sum(len(one.asked) for one in two.versions.values()) == 10
+
+
+def test_latencies_below_a_millisecond_are_measured(one: World) -> None:
+    for _ in range(20):
+        one.send(b"POST /predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}")
+    seen = one.traffic()["a"]
+    assert seen["requests"] == 20
+    assert 0.01 < seen["latency_ms"] <= seen["latency_p99_ms"]  # the loop's own clock would say 0 or whole milliseconds
