@@ -13,7 +13,7 @@ from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.drift.budget import AlarmBudget
 from mlmon_dagster.drift.calibration import Calibration, calibrate, declaration_digest
 from mlmon_dagster.drift.frames import columns_of
-from mlmon_dagster.drift.judging import Evidence, Segmented, judge_all
+from mlmon_dagster.drift.judging import Evidence, Segmented, exceeding, judge_all
 from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, window_verdict
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.persistence import Persistence
@@ -99,7 +99,7 @@ def replay(
         before = {name: _past(stage.pipeline, one, key, past) for name, one in monitors.items() if one.persistence}
         evidence = replace(evidence, past=before, segments=basis.segments(judged))
         for name, drifts in judge_all(monitors, evidence, columns).items():
-            past[name, key] = {one.column: one.exceeds for one in drifts if one.value is not None and not one.segment}
+            past[name, key] = exceeding(drifts)
             verdict = window_verdict(drifts)
             rows = judged.rows.num_rows
             yield Replayed(key, name, judged.version, rows, recorded.get((name, key)), verdict, drifts)

@@ -18,7 +18,7 @@ from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.assets.window_report import write_window_report
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.judging import Evidence, judge_all
+from mlmon_dagster.drift.judging import Evidence, exceeding, judge_all
 from mlmon_dagster.drift.monitor import Drift, Monitor, method_name, verdict_of, window_verdict
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
@@ -98,7 +98,7 @@ def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> C
     telling = [drift.reason for drift in judged if drift.verdict != "ok" or drift.exceeds]
     measured = {_metric(drift): drift.value for drift in judged if drift.value is not None}
     if persists:
-        measured |= {f"{EXCEEDS}{drift.column}": float(drift.exceeds) for drift in judged if drift.value is not None}
+        measured |= {f"{EXCEEDS}{column}": float(above) for column, above in exceeding(judged).items()}
     segments = any(drift.segment for drift in judged)
     table = tuple(
         {

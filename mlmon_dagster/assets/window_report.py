@@ -40,7 +40,7 @@ def write_window_report(
     return stage.outputs.store.root / key if isinstance(stage.outputs.store, FileObjectStore) else key
 
 
-def _trends(stage: StageRun, ports: Ports, drifts: Sequence[Drift]) -> dict[tuple[str, str], Trend]:
+def _trends(stage: StageRun, ports: Ports, drifts: Sequence[Drift]) -> dict[tuple[str, str, str], Trend]:
     """What each monitor measured on each column in the windows before this one, and in it."""
     assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
     before = stage.pipeline.windows.before(stage.window, PAST)
@@ -51,7 +51,9 @@ def _trends(stage: StageRun, ports: Ports, drifts: Sequence[Drift]) -> dict[tupl
     judged = {(one.check, one.window): one for one in history}
     while keys and not any((drift.monitor, keys[0]) in judged for drift in drifts):
         del keys[0]
-    return {(drift.monitor, drift.column): _trend(drift, keys, judged, stage.window.key) for drift in drifts}
+    return {
+        (drift.monitor, drift.column, drift.method): _trend(drift, keys, judged, stage.window.key) for drift in drifts
+    }
 
 
 def _trend(drift: Drift, keys: Sequence[str], judged: Mapping[tuple[str, str | None], Judged], now: str) -> Trend:

@@ -2,23 +2,27 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from mlmon_dagster.drift.chance import Population, distances, reached, seeded
-from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.column import Array, Column
 from mlmon_dagster.drift.monitor import Monitor, method_name
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError
 
-VERSION = 1
+VERSION = 2
 """Rises when the same reference would give other thresholds."""
 
-DRAWS, MOST_DRAWS, SCALING_DRAWS = 800, 2000, 200
-"""Random windows of the usual size, at least and at most, and those of every other size."""
+DRAWS, MOST_DRAWS, SCALING_DRAWS = 1200, 2000, 200
+"""Random windows of the usual size, at least and at most (of thinner ones a third), and those of a thicker one."""
+
+AIM = 0.75
+"""Share of the budget that thresholds aim at: they are estimates, and the budget is to hold all the same."""
 
 OWN_WINDOWS, MOST_OWN_WINDOWS = 8, 60
 """Windows of the reference itself that it takes to see how much they vary, and how many are looked at."""
@@ -44,7 +48,7 @@ class Curve:
     """How much further than random ones the reference's own windows lie from the rest of it, at least 1."""
 
     def at(self, reference_rows: int, window_rows: int) -> float:
-        """The threshold for so many rows with a value: between and beyond the sizes it follows a power of the size."""
+        """The threshold for so many rows: between the sizes as smooth as they are, beyond them a power of the size."""
         size = np.log(max(reference_rows * window_rows / max(reference_rows + window_rows, 1), 1e-9))
         known, found = np.log(self.sizes), np.log(np.maximum(self.thresholds, 1e-300))
         if len(known) > 1 and not known[0] <= size <= known[-1]:
@@ -53,8 +57,18 @@ class Curve:
             near = 0 if size < known[0] else -1
             value = float(np.exp(found[near] + slope * (size - known[near])))
         else:
-            value = float(np.exp(np.interp(size, known, found)))
+            value = float(np.exp(self._between(size))) if len(known) > 1 else float(self.thresholds[0])
         return value * self.variation
+
+    @cached_property
+    def _between(self) -> "Callable[[float], Any]":
+        """Monotone cubics through the logarithms: chords would lie below where a distance's chance bends."""
+        from scipy.interpolate import PchipInterpolator
+
+        interpolated: Callable[[float], Any] = PchipInterpolator(
+            np.log(self.sizes), np.log(np.maximum(self.thresholds, 1e-300))
+        )
+        return interpolated
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,7 @@ class Calibration:
     level: float
     """Probability with which one column of one window may be above its threshold."""
     columns: Mapping[str, Curve]
+    """By column, or `column.method` where a monitor has several methods on one (`Monitor.series`)."""
 
     def to_bytes(self) -> bytes:
         """As JSON: the same bytes for the same calibration."""
@@ -122,43 +137,60 @@ def calibrate(
     names = [name for name in monitor.names(profile) if name in profile.columns and profile.columns[name].present]
     share = rate / max(len(names), 1)
     level = monitor.persistence.level(share) if monitor.persistence else share
-    curves = {
-        name: _curve(
-            monitor,
-            profile.columns[name],
-            level,
-            usual_rows,
-            [(whole.columns[name], window[name]) for whole, window in own if name in window and name in whole.columns],
-        )
-        for name in names
-        if profile.columns[name].kind in monitor.method.kinds
-    }
+    curves: dict[str, Curve] = {}
+    for name in names:
+        reference = profile.columns[name]
+        parts = [
+            (whole.columns[name], window[name]) for whole, window in own if name in window and name in whole.columns
+        ]
+        methods = [one for one in monitor.methods(reference) if reference.kind in one.kinds]
+        made = _curves(methods, reference, level / max(len(methods), 1), (monitor.minimum_rows, usual_rows), parts)
+        curves |= {monitor.series(name, method): curve for method, curve in zip(methods, made, strict=True)}
     return Calibration(declaration_digest(monitor, rate), rate, level, curves)
 
 
-def _curve(monitor: Monitor, reference: Column, level: float, usual_rows: int, own: Sequence[Own]) -> Curve:
-    method, population = monitor.chosen(reference), Population.of(reference).with_strangers()
-    random = seeded(method_name(method), reference.name)
+def _curves(
+    methods: Sequence[Any], reference: Column, level: float, rows: tuple[int, int], own: Sequence[Own]
+) -> list[Curve]:
+    """One curve for each method, from the same random windows; `rows` are the fewest that are judged, and the usual."""
+    population = Population.of(reference).with_strangers()
+    random = seeded(*map(method_name, methods), reference.name)
     most = max(population.size // 2, 1)
-    usual = int(np.clip(usual_rows, 1, most))
-    found = distances(method, population, usual, int(np.clip(3 / level, DRAWS, MOST_DRAWS)), random)
-    threshold, body = reached(found, level), reached(found, BODY)
-    curve = {usual: threshold}
-    for rows in _sizes(monitor.minimum_rows, usual, most):
-        others = distances(method, population, rows, SCALING_DRAWS, random)
-        scaled = threshold * reached(others, BODY) / body if body > 0 else 0.0
-        curve[rows] = max(scaled, reached(others, level)) if rows < usual or not scaled else scaled
-    sizes = sorted(curve)
-    effective = tuple(rows * (population.size - rows) / population.size for rows in sizes)
-    drawn = Curve(effective, tuple(curve[rows] for rows in sizes))
-    typical = float(np.quantile(found, TYPICAL)) / threshold if threshold > 0 else 0.0
-    return replace(drawn, variation=_variation(method, own, drawn, typical))
+    usual = int(np.clip(rows[1], 1, most))
+    level, draws = level * AIM, int(np.clip(3 / level, DRAWS, MOST_DRAWS))
+    drawn = {usual: distances(methods, population, usual, draws, random)}
+    for size in _sizes(rows[0], usual, most):
+        drawn[size] = distances(methods, population, size, draws // 3 if size < usual else SCALING_DRAWS, random)
+    by_method = [{size: found[place] for size, found in drawn.items()} for place in range(len(methods))]
+    return [
+        _curve(method, found, usual, level, population.size, own)
+        for method, found in zip(methods, by_method, strict=True)
+    ]
+
+
+def _curve(
+    method: Any, drawn: Mapping[int, Array], usual: int, level: float, population: int, own: Sequence[Own]
+) -> Curve:
+    """Thresholds by size; those of thicker windows follow the usual one as the body of their distances does."""
+    threshold, body = reached(drawn[usual], level), reached(drawn[usual], BODY)
+    sizes = sorted(drawn)
+    thresholds = []
+    for rows in sizes:
+        scaled = threshold * reached(drawn[rows], BODY) / body if body > 0 and rows > usual else 0.0
+        thresholds.append(scaled or reached(drawn[rows], level))
+    curve = Curve(tuple(rows * (population - rows) / population for rows in sizes), tuple(thresholds))
+    typical = float(np.quantile(drawn[usual], TYPICAL)) / threshold if threshold > 0 else 0.0
+    return replace(curve, variation=_variation(method, own, curve, typical))
 
 
 def _sizes(least: int, usual: int, most: int) -> list[int]:
-    """Other sizes than the usual one, four times apart, from what is judged at all to a multiple of the usual."""
-    found = [round(usual * 4.0**step) for step in (-3, -2, -1, 1, 2)]
-    inside = {rows for rows in found if least < rows < most and rows <= MOST_ROWS}
+    """Other sizes than the usual one, from what is judged at all to a multiple of the usual.
+
+    Thinner windows twice apart: their distances have other tails (empty bins, few distinct values), which only draws
+    of about that size tell.
+    """
+    thinner = [round(usual / 2.0**step) for step in range(1, 30)]
+    inside = {rows for rows in [*thinner, usual * 4, usual * 16] if least < rows < most and rows <= MOST_ROWS}
     return sorted((inside | ({least} if least < most else set())) - {usual})
 
 

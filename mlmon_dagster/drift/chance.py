@@ -1,6 +1,6 @@
 """What chance alone does: distances between two random parts of one column, where nothing has drifted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -102,15 +102,18 @@ class Population:
         )
 
 
-def distances(method: Measures, population: Population, window_rows: int, draws: int, random: Any) -> Array:
-    """Distances of `draws` random windows from the rest of the population, in ascending order."""
+def distances(
+    methods: Sequence[Measures], population: Population, window_rows: int, draws: int, random: Any
+) -> list[Array]:
+    """By each method the distances of `draws` random windows from the rest of the population, in ascending order."""
     parts = population.split(window_rows, random)
-    found = []
+    found: list[list[float]] = [[] for _ in methods]
     for _ in range(draws):
         reference, window = next(parts)
         if reference.present and window.present:
-            found.append(method.measure(reference, window).value)
-    return np.sort(np.array(found)) if found else np.zeros(1)
+            for values, method in zip(found, methods, strict=True):
+                values.append(method.measure(reference, window).value)
+    return [np.sort(np.array(values)) if values else np.zeros(1) for values in found]
 
 
 def reached(found: Array, chance: float) -> float:
@@ -142,7 +145,8 @@ def noise_floor(method: Measures, reference: Column, window_rows: int, chance: f
     """
     population = Population.of(reference)
     rows = max(1, min(window_rows, population.size // 2, ENOUGH_ROWS))
-    return reached(distances(method, population, rows, DRAWS, seeded(reference.name)), chance)
+    (found,) = distances([method], population, rows, DRAWS, seeded(reference.name))
+    return reached(found, chance)
 
 
 def seeded(*names: str) -> np.random.Generator:

@@ -1,6 +1,6 @@
 """Judging a window: a large distance that is no accident is drift, and what cannot be told is never green."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -62,6 +62,8 @@ class _Found:
 
     monitor: Monitor
     name: str
+    method: Any
+    """The monitor's, or one of several that it has for the column."""
     reference: Column | None
     window: Column | None
     measure: Measure | Compared | None
@@ -77,8 +79,8 @@ class _Found:
         return measured and not self.monitor.alarm_budget
 
     @property
-    def method(self) -> Any:
-        return self.monitor.chosen(self.reference)
+    def series(self) -> str:
+        return self.monitor.series(self.name, self.method)
 
 
 def judge(profile: Profile, window: Mapping[str, Column], monitor: Monitor) -> tuple[Drift, ...]:
@@ -96,10 +98,11 @@ def judge_all(
     their thresholds instead. Columns of segments follow those of all rows, and are corrected with them.
     """
     found = [
-        _measured(evidence, window, monitor, name) if segment is None else _in_segment(evidence, monitor, name, segment)
+        one
         for monitor in monitors.values()
         for segment in (None, *evidence.segments_of(monitor))
         for name in monitor.names(evidence.profile)
+        for one in _by_method(evidence, window, monitor, name, segment)
     ]
     p_values = iter(adjusted([float(one.measure.p_value or 0) for one in found if one.measure and one.tested]))
     judged: dict[str, list[Drift]] = {name: [] for name in monitors}
@@ -108,43 +111,69 @@ def judge_all(
     return {name: tuple(drifts) for name, drifts in judged.items()}
 
 
-def _in_segment(evidence: Evidence, monitor: Monitor, name: str, segment: str) -> _Found:
+def exceeding(drifts: Iterable[Drift]) -> dict[str, bool]:
+    """Column -> whether it was above a threshold, by any of the monitor's methods; what persistence remembers."""
+    found: dict[str, bool] = {}
+    for one in drifts:
+        if one.value is not None and not one.segment:
+            found[one.column] = found.get(one.column, False) or one.exceeds
+    return found
+
+
+def _by_method(
+    evidence: Evidence, window: Mapping[str, Column], monitor: Monitor, name: str, segment: str | None
+) -> Iterator[_Found]:
+    """The column by each of the monitor's methods; what keeps several of them from measuring is said once."""
+    said: set[str] = set()
+    for method in monitor.methods(evidence.reference(monitor).get(name)):
+        if segment is None:
+            one = _measured(evidence, window, monitor, name, method)
+        else:
+            one = _in_segment(evidence, monitor, name, method, segment)
+        if one.measure is not None or one.reason not in said:
+            yield one
+        said.add(one.reason)
+
+
+def _in_segment(evidence: Evidence, monitor: Monitor, name: str, method: Any, segment: str) -> _Found:
     """The same of a segment's rows on both sides."""
     sides = evidence.segments[segment]
     if sides.reference is None:
         why = f"{name}: the model version has no reference of the segment {segment}; run the model_registry stage again"
-        return _Found(monitor, name, None, None, None, "error", why, segment)
+        return _Found(monitor, name, method, None, None, None, "error", why, segment)
     rows = max((column.rows for column in sides.reference.values()), default=0)
-    found = _measured(Evidence(Profile(sides.reference, rows)), sides.window, monitor, name)
+    found = _measured(Evidence(Profile(sides.reference, rows)), sides.window, monitor, name, method)
     thin = found.reference is not None and found.reference.present < monitor.minimum_rows
     if thin and found.verdict != "no_data":
         why = f"{name}: {found.reference.present} values in the reference of this segment"  # type: ignore[union-attr]
-        return _Found(monitor, name, found.reference, found.window, None, "insufficient", why, segment)
+        return _Found(monitor, name, method, found.reference, found.window, None, "insufficient", why, segment)
     return replace(found, segment=segment)
 
 
-def _measured(evidence: Evidence, window: Mapping[str, Column], monitor: Monitor, name: str) -> _Found:
+def _measured(evidence: Evidence, window: Mapping[str, Column], monitor: Monitor, name: str, method: Any) -> _Found:
     columns = evidence.reference(monitor)
     reference, current = columns.get(name), window.get(name)
-    said = _unmeasurable(evidence, monitor, name, reference, current)
+
+    def none(verdict: Verdict, reason: str) -> _Found:
+        return _Found(monitor, name, method, reference, current, None, verdict, reason)
+
+    said = _unmeasurable(evidence, monitor, name, method, reference, current)
     if said or reference is None or current is None:
-        return _Found(monitor, name, reference, current, None, *(said or ("error", f"{name} cannot be measured")))
+        return none(*(said or ("error", f"{name} cannot be measured")))
     try:
-        compares = isinstance(monitor.method, Compatible)
-        measure: Measure | Compared = (monitor.method.compare if compares else monitor.method.measure)(
-            reference, current
-        )
+        compares = isinstance(method, Compatible)
+        measure: Measure | Compared = (method.compare if compares else method.measure)(reference, current)
     except DataError as error:
-        return _Found(monitor, name, reference, current, None, "error", str(error))
+        return none("error", str(error))
     except ArithmeticError as error:
-        return _Found(monitor, name, reference, current, None, "error", f"{name}: its numbers are too large: {error}")
+        return none("error", f"{name}: its numbers are too large: {error}")
     if measure.value != measure.value:
-        return _Found(monitor, name, reference, current, None, "error", f"{name}: the distance is not a number")
-    return _Found(monitor, name, reference, current, measure)
+        return none("error", f"{name}: the distance is not a number")
+    return _Found(monitor, name, method, reference, current, measure)
 
 
 def _unmeasurable(
-    evidence: Evidence, monitor: Monitor, name: str, reference: Column | None, current: Column | None
+    evidence: Evidence, monitor: Monitor, name: str, method: Any, reference: Column | None, current: Column | None
 ) -> tuple[Verdict, str] | None:
     """Why a column cannot be measured, or None where it can."""
     if reference is None:
@@ -157,9 +186,9 @@ def _unmeasurable(
         return "no_data", f"{name}: the window has no rows"
     if reference.kind != current.kind and current.present:
         return "error", f"{name} is {current.kind} in the window and {reference.kind} in the reference"
-    if reference.kind not in monitor.method.kinds:
-        return "error", f"{method_name(monitor.method)} does not measure {reference.kind} columns such as {name}"
-    rows_only = method_name(monitor.method) == "missing"
+    if reference.kind not in method.kinds:
+        return "error", f"{method_name(method)} does not measure {reference.kind} columns such as {name}"
+    rows_only = method_name(method) == "missing"
     if not rows_only and not current.present:
         return "no_data", f"{name}: every value of the window is missing"
     if not rows_only and not reference.present:
@@ -209,14 +238,21 @@ def _threshold(evidence: Evidence, one: _Found) -> float | None:
     """The declared threshold, or the calibrated one for windows of this size where that is larger."""
     monitor = one.monitor
     if monitor.alarm_budget is None:
-        return monitor.threshold
+        return _declared(one)
     found, rate = evidence.calibrations.get(monitor.name), evidence.rates.get(monitor.name, -1.0)
-    if found is None or found.declaration != declaration_digest(monitor, rate) or one.name not in found.columns:
+    if found is None or found.declaration != declaration_digest(monitor, rate) or one.series not in found.columns:
         return None
     if one.reference is None or one.window is None:
         return None
     rows = (one.reference.rows, one.window.rows)
-    return max(found.columns[one.name].at(*rows), monitor.threshold or 0.0)
+    return max(found.columns[one.series].at(*rows), _declared(one) or 0.0)
+
+
+def _declared(one: _Found) -> float | None:
+    """The threshold that was declared: of one of several methods, as many times its own."""
+    several = one.method is not one.monitor.method and hasattr(one.monitor.method, "parts")
+    declared = one.monitor.threshold
+    return declared if declared is None or not several else declared * float(type(one.method).default_threshold)
 
 
 def _verdict(

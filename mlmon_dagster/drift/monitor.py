@@ -92,10 +92,16 @@ class Monitor:
             return self.columns
         return tuple(name for name, one in profile.columns.items() if one.kind in self.method.kinds)
 
-    def chosen(self, reference: Column | None) -> Any:
-        """The method for this column: the one that `auto` chooses, or its own."""
+    def methods(self, reference: Column | None) -> tuple[Any, ...]:
+        """What measures this column: its method, the one that `auto` chooses, or all that `broad` has for it."""
+        if reference is not None and hasattr(self.method, "parts"):
+            return tuple(self.method.parts(reference))
         chooses = reference is not None and hasattr(self.method, "chosen")
-        return self.method.chosen(reference) if chooses else self.method
+        return (self.method.chosen(reference) if chooses else self.method,)
+
+    def series(self, column: str, method: Any) -> str:
+        """What a threshold belongs to: the column, or one of several methods on it."""
+        return f"{column}.{method_name(method)}" if hasattr(self.method, "parts") else column
 
 
 @dataclass(frozen=True)

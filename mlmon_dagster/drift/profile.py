@@ -197,7 +197,7 @@ def add(one: Column, two: Column) -> Column:
 
 
 def _methods() -> tuple[str, ...]:
-    return tuple(name for name in plugins.names("method") if name != "auto")
+    return tuple(name for name in plugins.names("method") if name not in ("auto", "broad"))
 
 
 def _compared(reference: Column, window: Column, methods: Mapping[str, Any]) -> dict[str, Measure]:
