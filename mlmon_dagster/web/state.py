@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from mlmon_dagster.governance.access import Caller
 from mlmon_dagster.lifecycle.desk import Desk, Premises
 from mlmon_dagster.lifecycle.identity import Identity
+from mlmon_dagster.web.listening import Listeners
 from mlmon_dagster.web.news import News
 from mlmon_dagster.web.providers import Providers
 from mlmon_dagster.web.rates import Buckets, Rate
@@ -34,6 +35,7 @@ class Web:
     providers: Providers = field(default_factory=Providers)
     webhooks: Webhooks = field(default_factory=Webhooks)
     refusals: Refusals = field(default_factory=Refusals)
+    listeners: Listeners = field(default_factory=Listeners)
     news: News = field(default_factory=News)
 
     def desk(self, caller: Caller) -> Desk:

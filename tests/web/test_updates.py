@@ -13,6 +13,7 @@ from governed import changed, deployed
 from mlmon_dagster.lifecycle.alerts import raise_alert
 from mlmon_dagster.lifecycle.identity import issue_token
 from mlmon_dagster.lifecycle.pipelines import declare_pipeline
+from mlmon_dagster.web.listening import Listeners, Stream
 from mlmon_dagster.web.news import News
 
 
@@ -217,3 +218,43 @@ def test_integrations_say_what_is_there_and_not_where(api: Api) -> None:
     found = {one["name"]: one["status"] for one in api.by_token("sue", "read").get("/api/integrations").json()}
     assert found["database"] == "ok"
     assert found["github"] == found["mlflow"] == "not configured"
+
+
+def test_a_caller_has_so_many_streams_and_gets_them_back(api: Api) -> None:
+    import time
+
+    web = replace(api.web, listeners=Listeners(most=2))
+    with served(replace(api, web=web)) as port:
+        first, second = Listener(api, port, "sue"), Listener(api, port, "sue")
+        refused = Listener(api, port, "sue")
+        assert refused.answer.status == 429
+        other = Listener(api, port, "max")
+        assert other.answer.status == 200, "another caller has streams of its own"
+        for one in (first, second, refused, other):
+            one.close()
+        for _ in range(100):
+            again = Listener(api, port, "sue")
+            status = again.answer.status
+            again.close()
+            if status == 200:
+                break
+            time.sleep(0.1)
+        assert status == 200
+
+
+def test_who_does_not_read_what_is_sent_is_let_go() -> None:
+    import asyncio
+    from collections.abc import AsyncIterator
+
+    async def parts() -> AsyncIterator[str]:
+        while True:
+            yield "data: x\n\n"
+
+    async def never(*_: Any) -> Any:
+        await asyncio.sleep(3600)
+
+    listeners = Listeners(most=1)
+    listeners.enter("sue")
+    scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
+    asyncio.run(asyncio.wait_for(Stream(parts(), listeners, "sue", seconds=0.05)(scope, never, never), 20))
+    listeners.enter("sue")

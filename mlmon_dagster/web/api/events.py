@@ -15,6 +15,7 @@ from mlmon_dagster.errors import DeniedError, MlmonError
 from mlmon_dagster.governance.audit import Sealed
 from mlmon_dagster.lifecycle.desk import Desk
 from mlmon_dagster.web.documents import AtDesk, TheWeb
+from mlmon_dagster.web.listening import Stream
 from mlmon_dagster.web.recognition import recognised
 from mlmon_dagster.web.route import GovernedRoute, takes
 from mlmon_dagster.web.state import Web
@@ -45,11 +46,11 @@ async def listen(
     """Every entry of the audit log that the caller may see: `event` is its action, `id` its number, `data` the entry.
 
     Who comes again with `Last-Event-ID` misses nothing of the last 2,000 entries; the event `gap` says that more is
-    missing.
+    missing. One caller has up to 20 streams open; one that is not read for 30 seconds ends.
     """
     start = int(last_event_id) if last_event_id is not None else await run_in_threadpool(_newest, at)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(request, web, at, start), media_type="text/event-stream", headers=headers)
+    web.listeners.enter(at.standing.actor)
+    return Stream(_stream(request, web, at, start), web.listeners, at.standing.actor)
 
 
 async def _stream(request: Request, web: Web, at: Desk, seq: int) -> AsyncIterator[str]:
