@@ -5,6 +5,7 @@ from typing import Any
 
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.governance.alerts import OPEN, Alert
+from mlmon_dagster.governance.audit import Entry
 from mlmon_dagster.governance.deployments import UNDER_WAY, Deployment, Step
 from mlmon_dagster.governance.findings import Finding
 from mlmon_dagster.governance.gates import GateVerdict
@@ -50,15 +51,15 @@ def gate_verdict(
         return gate.verdict(reading, governance, declared, asked, digest)
 
 
-def opened_by(governance: Governance, asked: Promotion) -> int:
-    """Number of the newest entry that can have opened the promotion's gate: what failed before may do now."""
+def opened_by(governance: Governance, asked: Promotion) -> Entry:
+    """The newest entry that can have opened the promotion's gate: what failed before may do now."""
     about: dict[type[Any], dict[str, str]] = {
         **{kind: {"promotion": asked.id} for kind in (Approval, Override)},
         **{kind: {"pipeline": asked.pipeline} for kind in (Alert, Finding, Lock)},
     }
     with governance.ledger.read() as reading:
         found: list[int] = [one.seq for kind, where in about.items() for one in reading.find(kind, **where)]
-    return max((asked.seq, *found))
+        return reading.line(max((asked.seq, *found))).entry
 
 
 def opened_because(governance: Governance, promotion: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The promotion gate: asks for the deployment run of every promotion whose gate is open."""
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 
 import dagster as dg
 
@@ -9,6 +10,9 @@ from mlmon_dagster.lifecycle.governance import Declaration, Governance
 from mlmon_dagster.lifecycle.queries import gate_verdict, opened_by, pending_promotions
 from mlmon_dagster.pipeline.stages import StageKey
 from mlmon_dagster.settings import Settings
+
+AGAIN = timedelta(minutes=15)
+"""After this the run of a promotion whose gate is open, and which nobody has opened, is taken for lost."""
 
 
 def promotion_gate_sensor(
@@ -36,7 +40,8 @@ def asked_for(
     """Reads the pending promotions with one query and judges each gate: the runs of those that are open.
 
     Dagster never runs a key twice, so a key stands for what opened the gate: where the deployment was refused because
-    the gate had closed meanwhile, it is asked for again once somebody has opened it again.
+    the gate had closed meanwhile, it is asked for again once somebody has opened it again. A run that ended without a
+    last word before it opened the gate is followed by another one; where it was only late, the two do no harm.
     """
     waiting = [
         promotion
@@ -45,9 +50,12 @@ def asked_for(
     ]
     opened = [one for one in waiting if gate_verdict(governance, pipelines[one.pipeline], one).open]
     for promotion in opened:
-        key = StageKey(promotion.pipeline, promotion.environment, "model_deployment")
+        key, entry = (
+            StageKey(promotion.pipeline, promotion.environment, "model_deployment"),
+            opened_by(governance, promotion),
+        )
         yield dg.RunRequest(
-            run_key=f"promote:{promotion.id}:{opened_by(governance, promotion)}",
+            run_key=f"promote:{promotion.id}:{entry.seq}:{(governance.now() - entry.at) // AGAIN}",
             asset_selection=[dg.AssetKey(key.parts)],
             tags={"mlmon/promotion": promotion.id},
         )

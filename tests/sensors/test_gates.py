@@ -2,7 +2,7 @@
 
 import dagster as dg
 import pytest
-from governed import approved, declared, deployed
+from governed import Clock, approved, declared, deployed
 
 from mlmon_dagster.errors import BlockedError
 from mlmon_dagster.lifecycle.alerts import raise_alert, resolve_alert
@@ -27,6 +27,20 @@ def test_an_open_gate_is_asked_for_under_one_key(governance: Governance) -> None
     assert key is not None
     assert key.startswith(f"promote:{asked.id}:")
     assert keys(governance) == [key]
+
+
+def test_a_run_that_was_lost_before_it_opened_the_gate_is_followed_by_another(
+    governance: Governance, clock: Clock
+) -> None:
+    deployed(governance, ONE, "staging", 1)
+    approved(governance, ONE, "prod")
+    first = keys(governance)
+    clock.pass_(minutes=14)
+    assert keys(governance) == first
+    clock.pass_(minutes=2)
+    second = keys(governance)
+    assert len(second) == 1
+    assert second != first
 
 
 def test_a_gate_that_closed_before_the_run_and_opened_again_is_asked_for_anew(governance: Governance) -> None:
