@@ -6,6 +6,7 @@ from pathlib import Path
 import postgres
 import pytest
 from governed import Clock, governed
+from threats import THREATS
 
 from mlmon_dagster.adapters.database.opening import Database, open_database
 from mlmon_dagster.lifecycle.governance import Governance
@@ -58,3 +59,11 @@ def clock() -> Clock:
 def governance(database: Database, clock: Clock) -> Governance:
     """Governance with one or two people for every role."""
     return governed(database, clock)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-k t_replay` runs the tests that answer that threat."""
+    answers = [(test, name) for name, tests in THREATS.items() for test in tests]
+    for item in items:
+        place = item.nodeid.partition("tests/")[2].partition("[")[0]
+        item.extra_keyword_matches.update(name for test, name in answers if place.startswith(test))

@@ -10,11 +10,13 @@ from governed import START, Clock, Declared, declared, deployed, governed, versi
 
 from mlmon_dagster.adapters.database.opening import Database, open_database
 from mlmon_dagster.errors import BlockedError, ChangedError, MlmonError
+from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.audit import Entry
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.governance.projects import Project
 from mlmon_dagster.governance.promotions import Approval
 from mlmon_dagster.governance.roles import MACHINE
+from mlmon_dagster.lifecycle.alerts import raise_alert
 from mlmon_dagster.lifecycle.deployments import fail_deployment, finish_deployment, open_promotion
 from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.lifecycle.models import register_model
@@ -195,3 +197,59 @@ def test_of_two_who_saw_the_same_project_one_changes_it(offices: tuple[Database,
             project = reading.one(Project, "pricing")
         assert project is not None
         assert [project.description] == told
+
+
+def repeated(offices: tuple[Database, Database], command: Callable[[Governance], Any]) -> tuple[list[Any], int]:
+    """What eight who send the same thing at once are told, and how many entries that made."""
+    desks = [Governance(one.ledger, one.judgements, one.metrics, Clock()) for one in offices]
+    before, told = offices[0].ledger.verify()[0], []
+
+    def send(place: int) -> None:
+        try:
+            told.append(command(desks[place % 2]))
+        except MlmonError as error:
+            told.append(error)
+
+    assert at_once([lambda place=place: send(place) for place in range(8)]) == []  # type: ignore[misc]
+    return told, offices[0].ledger.verify()[0] - before
+
+
+def test_what_is_sent_eight_times_at_once_has_one_effect(offices: tuple[Database, Database]) -> None:
+    one = declared(staging=Gate(checks=("inputs",)))
+    desk = governed(offices[0], Clock())
+    deployed(desk, one, "dev")
+    told, entries = repeated(
+        offices, lambda desk: request_promotion(desk, one, "staging", 1, actor="mia", key="release-7")
+    )
+    assert ({promotion.id for promotion in told}, entries) == ({told[0].id}, 1)
+    id = told[0].id
+    told, entries = repeated(offices, lambda desk: approve(desk, one, id, actor="pia"))
+    assert ({promotion.state for promotion in told}, entries) == ({"approved"}, 1)
+    told, entries = repeated(offices, lambda desk: open_promotion(desk, one, id))
+    assert (len({deployment.id for deployment in told}), entries) == (1, 2)
+    told, entries = repeated(offices, lambda desk: finish_deployment(desk, told[0].id, "http://127.0.0.1:9"))
+    assert ({deployment.state for deployment in told}, entries) == ({"live"}, 1)
+
+
+STORM = 50
+"""Failures of each check, by eight at once."""
+
+
+def test_a_storm_of_failed_checks_is_one_open_alert_for_each(offices: tuple[Database, Database]) -> None:
+    one, clock = declared(), Clock()
+    desks = [
+        governed(offices[0], clock),
+        Governance(offices[1].ledger, offices[1].judgements, offices[1].metrics, clock),
+    ]
+
+    def fail(place: int) -> None:
+        for number in range(STORM):
+            check, window = ("inputs", "price_ks")[number % 2], f"2026-01-{1 + number % 28:02}"
+            raise_alert(desks[place % 2], one.pipeline, "dev", check, window=window, reason="drift")
+
+    assert at_once([lambda place=place: fail(place) for place in range(8)]) == []  # type: ignore[misc]
+    with offices[0].ledger.read() as reading:
+        alerts = reading.find(Alert)
+    assert sorted((alert.check, alert.state) for alert in alerts) == [("inputs", "open"), ("price_ks", "open")]
+    assert [alert.count for alert in alerts] == [14, 14], "each of its windows counts once"
+    offices[1].ledger.verify()
