@@ -3,6 +3,7 @@
 import numpy as np
 
 from mlmon_dagster.drift.bins import ends_on, grid_of, is_whole
+from mlmon_dagster.drift.cells import LEAST, Cells, Spread, Within
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.search import Array
 
@@ -30,29 +31,45 @@ def _exact(reference: Column, window: Column) -> tuple[int, int]:
     """By branch and bound: both cumulative counts rise, so a bin's ends bound the difference within it."""
     n, m = reference.present, window.present
     values = reference.values
-    at, edges = reference.once("kolmogorov", lambda: _parts(reference))
-    now = np.zeros(len(at), dtype=np.int64)
-    now[1:] = window.at_most(edges)
+    rows: Column | Within = window
+    spread = _spread(reference, window)
+    if spread is None:
+        at, edges = reference.once("kolmogorov", lambda: _parts(reference))
+        now = np.zeros(len(at), dtype=np.int64)
+        now[1:] = window.at_most(edges)
+    else:
+        at, now = spread.cells.at, spread.before
     before, after = wide(reference.rows_upto(at), n * m) * m, wide(now, n * m) * n
     best = int(np.abs(before - after).max())
     left, right, low, high = at[:-1], at[1:], now[:-1], now[1:]
     most = most_within(before[:-1], before[1:], after[:-1], after[1:])
+    if spread is not None:
+        rows = spread.within(most > best)
     while True:
         hopeful = most > best
         left, right, low, high = left[hopeful], right[hopeful], low[hopeful], high[hopeful]
         small = right - left <= SMALL
-        best = max(best, _value_by_value(reference, window, left[small], right[small]))
+        best = max(best, _value_by_value(reference, rows, m, left[small], right[small]))
         left, right, low, high = left[~small], right[~small], low[~small], high[~small]
         if not len(left):
             return best, best
         inner = left[:, None] + (right - left)[:, None] * np.arange(1, SPLIT) // SPLIT
-        found = window.at_most(values[inner.ravel() - 1]).reshape(inner.shape)
+        found = rows.at_most(values[inner.ravel() - 1]).reshape(inner.shape)
         parts, counts = np.column_stack([left, inner, right]), np.column_stack([low, found, high])
         before, after = wide(reference.rows_upto(parts), n * m) * m, wide(counts, n * m) * n
         best = max(best, int(np.abs(before - after).max()))
         most = most_within(before[:, :-1], before[:, 1:], after[:, :-1], after[:, 1:]).ravel()
         left, right = parts[:, :-1].ravel(), parts[:, 1:].ravel()
         low, high = counts[:, :-1].ravel(), counts[:, 1:].ravel()
+
+
+def _spread(reference: Column, window: Column) -> Spread | None:
+    """The window by cells, where nothing has asked for its order yet: that takes a third of sorting it."""
+    unsorted = window.unsorted
+    if unsorted is None or len(unsorted) < LEAST:
+        return None
+    cells = reference.once("cells", lambda: Cells.of(reference))
+    return None if cells is None else Spread.of(unsorted, cells)
 
 
 def _parts(reference: Column) -> tuple[Array, Array]:
@@ -70,17 +87,17 @@ def most_within(before_left: Array, before_right: Array, after_left: Array, afte
     return np.asarray(np.maximum(before_right - after_left, after_right - before_left))
 
 
-def _value_by_value(reference: Column, window: Column, left: Array, right: Array) -> int:
+def _value_by_value(reference: Column, rows: Column | Within, m: int, left: Array, right: Array) -> int:
     """The largest difference at or just below any of the reference's values in these bins."""
     lengths = right - left
     places = np.repeat(left - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
     if not len(places):
         return 0
-    n, m = reference.present, window.present
+    n = reference.present
     values = reference.values[places]
     before, after = (wide(reference.rows_upto(at), n * m) * m for at in (places, places + 1))
-    upto = np.abs(after - wide(window.at_most(values), n * m) * n).max()
-    under = np.abs(before - wide(window.below(values), n * m) * n).max()
+    upto = np.abs(after - wide(rows.at_most(values), n * m) * n).max()
+    under = np.abs(before - wide(rows.below(values), n * m) * n).max()
     return int(max(upto, under))
 
 

@@ -19,6 +19,9 @@ from mlmon_dagster.drift.parts import Parts
 from mlmon_dagster.drift.scores import Scores
 from mlmon_dagster.errors import DataError
 
+UNSORTED = ("ks", "auto", "missing")
+"""Methods that need no numbers in order."""
+
 EXACT = FEW
 """A column with no more distinct values keeps them all: bins would take as much room."""
 
@@ -76,7 +79,8 @@ class Profile:
         (0.5, 'exact', 0.25)
         """
         chosen = {name: plugins.parse("method", name) for name in methods or _methods()}
-        columns = each_column(window, list(self.columns))
+        in_order = any("numeric" in type(one).kinds and name not in UNSORTED for name, one in chosen.items())
+        columns = each_column(window, list(self.columns), in_order=in_order)
         return {name: _compared(self.columns[name], one, chosen) for name, one in columns}
 
     @property
