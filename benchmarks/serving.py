@@ -1,10 +1,11 @@
 """Inference servers side by side: requests per second, latency, CPU per request, start and memory.
 
-python benchmarks/serving.py [--environments .bench] [--rounds 5] [--seconds 2] [--models lr,hgb,rf,ada]
+python benchmarks/serving.py [--environments /tmp/peers] [--rounds 3] [--seconds 1] [--models lr,hgb,rf,ada]
 
 All servers of one model run at once and are asked in turn, in random order, by wrk on the same machine; numbers are
-medians of the rounds. CPU is that of the server's processes, from the kernel. Peers are installed into
-environments of their own the first time. Trust ratios and CPU; latencies carry the noise of the machine.
+medians of the rounds. CPU is that of the server's whole process tree, from the kernel. Peers are installed into
+environments of their own the first time; one that cannot be had is named, and the others go on. Trust ratios and CPU;
+latencies carry the noise of the machine.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -22,38 +24,51 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from serving_peers import FEATURES, Server, make_environments, ours, peers, rows
+from serving_goals import goals
+from serving_peers import FEATURES, Question, Server, make_environments, ours, peers, rows
 
 MODELS = {
-    "lr": "linear regression",
-    "hgb": "histogram gradient boosting, 100 rounds",
-    "rf": "random forest, 100 deep trees",
+    "lr": "Linear regression",
+    "hgb": "Histogram gradient boosting, 100 rounds",
+    "rf": "Random forest, 100 deep trees",
     "ada": "AdaBoost, 50 trees (not compiled)",
 }
 BATCH = 10_000
+CONNECTIONS = (1, 16)
+START_SECONDS = 180
+
+
+class MissingServerError(Exception):
+    """A server that cannot be measured; the message says why."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--environments", type=Path, default=Path(".bench"))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--environments", type=Path, default=Path(tempfile.gettempdir()) / "peers")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--models", default=",".join(MODELS))
-    parser.add_argument("--only", default="", help="Part of the names of the servers to run.")
+    parser.add_argument("--only", default="", help="Part of the names of the servers to run, beside MLflow's.")
     told = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("wrk is not installed: apt-get install wrk")
-    make_environments(told.environments)
+    missing = make_environments(told.environments)
     work = (told.environments / "work").resolve()
     make_models(work, told.environments)
-    tables = []
+    tables, measured = [], {}
     for model in told.models.split(","):
         servers = [*ours(model, work), *peers(model, work, told.environments.resolve())]
         chosen = [one for one in servers if told.only in one.name or one.name.startswith("mlflow")]
-        found = measure(chosen, told.rounds, told.seconds, (1, 16, 64) if model == "ada" else (1, 16))
-        tables.append(table(model, found))
-        print(tables[-1], flush=True)
-    keep("\n\n".join(tables), told)
+        connections = (*CONNECTIONS, 64) if model == "ada" else CONNECTIONS
+        found, absent = measure(chosen, told.rounds, told.seconds, connections)
+        measured[model] = found
+        tables.append("\n\n".join([table(model, found), *absent]))
+        print(f"{tables[-1]}\n", flush=True)
+        shutil.rmtree(work / "logs", ignore_errors=True)
+    summary = goals(measured, work)
+    print(summary)
+    left = [f"Left out: {name}, {reason}" for name, reason in missing.items()]
+    keep("\n\n".join([summary, *left, *tables]), told)
 
 
 def make_models(work: Path, environments: Path) -> None:
@@ -96,30 +111,41 @@ def make_models(work: Path, environments: Path) -> None:
         )
 
 
-def measure(servers: list[Server], rounds: int, seconds: int, connections: tuple[int, ...]) -> dict[str, Any]:
-    """Server -> what was measured, after each was warmed up; the order of every round is random."""
+def measure(
+    servers: list[Server], rounds: int, seconds: int, connections: tuple[int, ...]
+) -> tuple[dict[str, Any], list[str]]:
+    """(Server -> what was measured, after each was warmed up, lines for those left out); every round has its order."""
     running: list[tuple[Server, subprocess.Popen[bytes]]] = []
     found: dict[str, Any] = {}
+    absent = []
     try:
         for server in servers:
-            process, start = started(server)
+            try:
+                process, start = started(server)
+            except MissingServerError as error:
+                absent.append(f"Left out: {server.name}, {error}")
+                print(absent[-1], flush=True)
+                continue
             running.append((server, process))
             found[server.name] = {"start": start, "runs": defaultdict(list)}
         for server, _ in running:
-            wrk(server, *server.single, "application/json", 4, 1)
+            wrk(server, server.single, 4, 1)
+        for server, process in running:
+            found[server.name]["memory"] = memory(tree(process.pid))
+            for question in server.batches.values():
+                wrk(server, question, 1, 1)
         for _ in range(rounds):
             random.shuffle(running)
             for server, process in running:
-                runs = found[server.name]["runs"]
+                one = found[server.name]
                 for count in connections:
-                    runs[f"c{count}"].append(asked(server, process, *server.single, "application/json", count, seconds))
-                if server.batch:
-                    runs["batch"].append(asked(server, process, *server.batch, 1, seconds))
-                found[server.name]["memory"] = max(found[server.name].get("memory", 0), memory(tree(process.pid)))
+                    one["runs"][f"c{count}"].append(asked(server, process, server.single, count, seconds))
+                for form, question in server.batches.items():
+                    one["runs"][form].append(asked(server, process, question, 1, seconds))
     finally:
         for _, process in running:
             stop(process)
-    return found
+    return found, absent
 
 
 def started(server: Server) -> tuple["subprocess.Popen[bytes]", float]:
@@ -127,59 +153,62 @@ def started(server: Server) -> tuple["subprocess.Popen[bytes]", float]:
     began = time.perf_counter()
     log = open(f"/tmp/mlmon-bench-{server.port}.log", "wb")  # noqa: S108, SIM115 - closed with the process
     environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", **server.environ}
-    process = subprocess.Popen(
-        server.command, env=environ, stdout=log, stderr=log, cwd=server.cwd, start_new_session=True
-    )
-    while time.perf_counter() - began < 180:
+    try:
+        process = subprocess.Popen(
+            server.command, env=environ, stdout=log, stderr=log, cwd=server.cwd, start_new_session=True
+        )
+    except OSError as error:
+        raise MissingServerError(f"it cannot be started: {error}") from error
+    while time.perf_counter() - began < START_SECONDS:
         try:
-            path, body = server.single
-            headers = {"content-type": "application/json"}
-            request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", body, headers)
+            question = server.single
+            url = f"http://127.0.0.1:{server.port}{question.path}"
+            request = urllib.request.Request(url, question.body, question.headers)
             urllib.request.urlopen(request, timeout=10).read()  # noqa: S310 - our own address
             return process, time.perf_counter() - began
         except urllib.error.HTTPError as error:
             if error.code not in (404, 503):
-                sys.exit(f"{server.name}: {error.read()[:500]!r}")
+                stop(process)
+                raise MissingServerError(f"it refuses: {error.read()[:300]!r}") from error
         except OSError:
             if process.poll() is not None:
-                sys.exit(f"{server.name} ended: {Path(log.name).read_text()[-2000:]}")
+                raise MissingServerError(f"it has ended: {said(log.name)}") from None
         time.sleep(0.02)
     stop(process)
-    sys.exit(f"{server.name} does not answer: {Path(log.name).read_text()[-2000:]}")
+    raise MissingServerError(f"it does not answer: {said(log.name)}")
+
+
+def said(log: str) -> str:
+    """The last lines of a server's output, as one."""
+    return " ".join(Path(log).read_text(errors="replace").split())[-300:]
 
 
 def asked(
-    server: Server,
-    process: "subprocess.Popen[bytes]",
-    path: str,
-    body: bytes,
-    kind: str,
-    connections: int,
-    seconds: int,
+    server: Server, process: "subprocess.Popen[bytes]", question: Question, connections: int, seconds: int
 ) -> dict[str, float]:
     """One run of wrk, and what the server's processes spent on it."""
-    processes = tree(process.pid)
-    before = cpu(processes)
-    run = wrk(server, path, body, kind, connections, seconds)
-    run["cpu_us"] = (cpu(processes) - before) / max(run["requests"], 1) * 1e6
+    before = cpu(tree(process.pid))
+    run = wrk(server, question, connections, seconds)
+    run["cpu_us"] = (cpu(tree(process.pid)) - before) / max(run["requests"], 1) * 1e6
     return run
 
 
-def wrk(server: Server, path: str, body: bytes, kind: str, connections: int, seconds: int) -> dict[str, float]:
+def wrk(server: Server, question: Question, connections: int, seconds: int) -> dict[str, float]:
     """Requests as quick as they are answered; a refused one ends the benchmark."""
     place = f"/tmp/mlmon-bench-{os.getpid()}"  # noqa: S108
-    Path(f"{place}.body").write_bytes(body)
+    Path(f"{place}.body").write_bytes(question.body)
     Path(f"{place}.lua").write_text(
         f'local f = io.open("{place}.body", "rb"); wrk.body = f:read("*a"); f:close(); wrk.method = "POST"\n'
-        f'wrk.headers["Content-Type"] = "{kind}"\n'
-        "done = function(s, l, r) local e = s.errors; io.write(string.format('RESULT %d %d %.1f %.1f %d\\n', "
+        + "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in question.headers.items())
+        + "done = function(s, l, r) local e = s.errors; io.write(string.format('RESULT %d %d %.1f %.1f %d\\n', "
         "s.requests, s.duration, l:percentile(50), l:percentile(99), e.status + e.connect + e.read + e.timeout)) end\n"
     )
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", f"{place}.lua"]
-    said = subprocess.run([*command, f"http://127.0.0.1:{server.port}{path}"], capture_output=True, text=True).stdout
-    numbers = re.search(r"RESULT (\S+) (\S+) (\S+) (\S+) (\S+)", said)
+    url = f"http://127.0.0.1:{server.port}{question.path}"
+    answer = subprocess.run([*command, url], capture_output=True, text=True).stdout
+    numbers = re.search(r"RESULT (\S+) (\S+) (\S+) (\S+) (\S+)", answer)
     if numbers is None or int(numbers[5]):
-        sys.exit(f"{server.name} refused requests:\n{said}")
+        sys.exit(f"{server.name} refused requests:\n{answer}")
     requests, duration, median, late = (float(numbers[place]) for place in range(1, 5))
     return {"requests": requests, "rps": requests / duration * 1e6, "p50_ms": median / 1000, "p99_ms": late / 1000}
 
@@ -231,32 +260,29 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 def table(model: str, found: dict[str, Any]) -> str:
     """One model's servers, each as a ratio to MLflow's."""
-    counts = [name for name in next(iter(found.values()))["runs"] if name.startswith("c")]
-    header = [
-        "server",
-        "start",
-        "memory",
-        *(f"{name[1:]} conn: rps, p50 / p99 ms, CPU µs" for name in counts),
-        f"x mlflow @{counts[1][1:]}",
-        "10k rows: rows per CPU s, x mlflow",
-    ]
+    counts = [name for name in next(iter(found.values()))["runs"] if re.fullmatch(r"c\d+", name)]
+    header = ["server", "start", "memory", *(f"{name[1:]} conn: rps, p50 / p99 ms, CPU µs" for name in counts)]
+    header += ["rps x mlflow @" + " / ".join(name[1:] for name in counts), "10,000 rows: rows per CPU second, x mlflow"]
     lines = [f"### {MODELS[model]}", "", "| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
-    base = found["mlflow models serve"]["runs"]
+    base = found.get("mlflow models serve")
     for name, one in found.items():
         cells = [name, f"{one['start']:.1f} s", f"{one['memory']:.0f} MiB"]
         for count in counts:
             rate, median, late, spent = (mid(one, count, key) for key in ("rps", "p50_ms", "p99_ms", "cpu_us"))
             cells.append(f"{rate:,.0f}, {median:.2f} / {late:.1f}, {spent:,.0f}")
-        ratios = [mid(one, count, "rps") / statistics.median(run["rps"] for run in base[count]) for count in counts]
+        ratios = [mid(one, count, "rps") / mid(base, count, "rps") for count in counts] if base else []
         cells.append(" / ".join(f"{ratio:.1f}x" for ratio in ratios))
-        if "batch" in one["runs"]:
-            speed = BATCH * 1e6 / mid(one, "batch", "cpu_us")
-            peer = BATCH * 1e6 / statistics.median(run["cpu_us"] for run in base["batch"])
-            cells.append(f"{speed / 1000:,.0f}k, {speed / peer:.1f}x")
-        else:
-            cells.append("")
+        forms = [form for form in one["runs"] if form not in counts]
+        cells.append("; ".join(batch(one, form, base) for form in forms))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def batch(one: dict[str, Any], form: str, base: dict[str, Any] | None) -> str:
+    """Rows per CPU second of one form of body."""
+    spent = mid(one, form, "cpu_us")
+    against = f", {mid(base, 'split', 'cpu_us') / spent:.1f}x" if base else ""
+    return f"{form} {BATCH * 1000 / spent:,.0f}k{against}"
 
 
 def mid(one: dict[str, Any], count: str, key: str) -> float:
@@ -268,8 +294,14 @@ def keep(text: str, told: argparse.Namespace) -> None:
     """Into RESULTS.md, by the command that made it."""
     from run import keep as keep_section
 
-    about = f"`make bench-serving`, {told.rounds} rounds of {told.seconds} s, interleaved; one worker each."
-    keep_section("serving", f"## Inference servers\n\n{about}\n\n{text}")
+    chosen = "" if told.models == ",".join(MODELS) else f" --models {told.models}"
+    about = (
+        f"{told.rounds} rounds of {told.seconds} s, interleaved in random order; one worker each. `local` is on the"
+        " disk (fdatasync) before the answer, `process` survives a killed process; `not logged` scores and counts only,"
+        " `bare` neither. CPU is that of the whole process tree; memory is that after single requests."
+    )
+    command = f"make bench-serving ARGS='--rounds {told.rounds} --seconds {told.seconds}{chosen}'"
+    keep_section("serving", f"## Inference servers\n\n{about}\n\n{text}", command)
 
 
 if __name__ == "__main__":

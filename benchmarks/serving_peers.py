@@ -33,31 +33,45 @@ class S:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What is asked again and again."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+
+
+@dataclass(frozen=True)
 class Server:
     """How a server is started, and how it is asked."""
 
     name: str
     command: tuple[str, ...]
     port: int
-    ready: str
-    single: tuple[str, bytes]
-    """Path and body of one row."""
-    batch: tuple[str, bytes, str] | None = None
-    """Path, body and content type of 10,000 rows."""
+    single: "Question"
+    """One row."""
+    batches: dict[str, "Question"] = field(default_factory=dict)
+    """10,000 rows, by the name of their form."""
     environ: dict[str, str] = field(default_factory=dict)
     cwd: str | None = None
 
 
-def make_environments(folder: Path) -> None:
-    """Creates those that are missing; takes minutes the first time."""
-    uv = str(Path(sys.executable).parent / "uv")
+def make_environments(folder: Path) -> dict[str, str]:
+    """Creates those that are missing, which takes minutes the first time; what could not be had, and why."""
+    uv, missing = str(Path(sys.executable).parent / "uv"), {}
     for name, packages in ENVIRONMENTS.items():
-        if not (folder / name / "done").exists():
-            print(f"installing {name} ...", flush=True)
-            subprocess.run([sys.executable, "-m", "venv", str(folder / name)], check=True)
+        if (folder / name / "done").exists():
+            continue
+        print(f"installing {name} ...", flush=True)
+        try:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder / name)], check=True)
             python = str(folder / name / "bin" / "python")
             subprocess.run([uv, "pip", "install", "-q", "--python", python, *packages], check=True)
-            (folder / name / "done").touch()
+        except (subprocess.CalledProcessError, OSError) as error:
+            missing[name] = f"its environment cannot be made: {error}"
+            continue
+        (folder / name / "done").touch()
+    return missing
 
 
 def rows(count: int) -> np.ndarray:
@@ -93,6 +107,15 @@ def columns(matrix: np.ndarray) -> bytes:
     return json.dumps({"inputs": inputs, "parameters": {"content_type": "pd"}}).encode()
 
 
+def octets(matrix: np.ndarray) -> tuple[bytes, dict[str, str]]:
+    """The same tensor as bytes behind the JSON, and the headers that say so."""
+    parameters = {"binary_data_size": matrix.nbytes}
+    one = {"name": "predict", "shape": list(matrix.shape), "datatype": "FP64", "parameters": parameters}
+    head = json.dumps({"inputs": [one], "parameters": {"binary_data_output": True}}).encode()
+    length = {"Inference-Header-Content-Length": str(len(head))}
+    return head + matrix.tobytes(), {"Content-Type": "application/octet-stream", **length}
+
+
 def stream(matrix: np.ndarray) -> bytes:
     """An Arrow stream."""
     import io
@@ -113,30 +136,35 @@ def free_port() -> int:
 
 
 def ours(model: str, work: Path) -> Iterator[Server]:
-    """Our server: with every promise, with the weaker one, and without drift, metrics and log."""
+    """Our server: with every promise, with the weaker one, without the log, and without drift and metrics, too."""
     directory, one, many = work / "models" / model, rows(1), rows(10_000)
-    single = ("/invocations", split(one))
-    json_kind = "application/json"
+    single = Question("/invocations", split(one))
+    infer = f"/v2/models/{model}/infer"
     batches = {
-        "": ("/invocations", split(many), json_kind),
-        ", V2": (f"/v2/models/{model}/infer", tensor(many, "np"), json_kind),
-        ", Arrow": ("/batch-predict", stream(many), "application/vnd.apache.arrow.stream"),
+        "split": Question("/invocations", split(many)),
+        "V2": Question(infer, tensor(many, "np")),
+        "V2, bytes": Question(infer, *octets(many)),
+        "Arrow": Question("/batch-predict", stream(many), {"Content-Type": "application/vnd.apache.arrow.stream"}),
     }
-    for durability in ("local", "process"):
-        for name, batch in batches.items() if durability == "local" else [("", None)]:
-            port = free_port()
-            log = work / "logs" / f"{model}{durability}{port}"
-            command = [str(Path(sys.executable).parent / "mlmon"), "serve", "--model-dir", str(directory)]
-            command += ["--port", str(port), "--log-dir", str(log), "--durability", durability]
-            yield Server(f"ours, {durability}{name}", tuple(command), port, "/ping", single, batch)
+    kinds = {
+        "local": ("--durability", "local"),
+        "process": ("--durability", "process"),
+        "not logged": ("--durability", "process", "--sample", "0.000001"),
+    }
+    for name, options in kinds.items():
+        port = free_port()
+        log = work / "logs" / f"{model}{name.replace(' ', '_')}{port}"
+        command = [str(Path(sys.executable).parent / "mlmon"), "serve", "--model-dir", str(directory)]
+        command += ["--port", str(port), "--log-dir", str(log), *options]
+        yield Server(f"ours, {name}", tuple(command), port, single, batches if name == "local" else {})
     port = free_port()
     bare = (sys.executable, str(Path(__file__).parent / "serving_bare.py"), str(directory), str(port))
-    yield Server("ours, bare", bare, port, "/ping", single)
+    yield Server("ours, bare", bare, port, single)
 
 
 def peers(model: str, work: Path, environments: Path) -> Iterator[Server]:
     """Everybody else."""
-    one, many, json_kind = rows(1), rows(10_000), "application/json"
+    one, many = rows(1), rows(10_000)
     saved, joblib = str(work / "mlflow" / model), str(work / "joblib" / f"{model}.joblib")
     bin_of = {name: str(environments / name / "bin") for name in ENVIRONMENTS}
     port = free_port()
@@ -144,9 +172,8 @@ def peers(model: str, work: Path, environments: Path) -> Iterator[Server]:
         "mlflow models serve",
         (f"{bin_of['mlflow']}/mlflow", "models", "serve", "-m", saved, "-p", str(port), "--env-manager", "local"),
         port,
-        "/ping",
-        ("/invocations", split(one)),
-        ("/invocations", split(many), json_kind),
+        Question("/invocations", split(one)),
+        {"split": Question("/invocations", split(many))},
         {"PATH": f"{bin_of['mlflow']}:/usr/bin:/bin"},
     )
     for batchable in (False, True):
@@ -158,9 +185,8 @@ def peers(model: str, work: Path, environments: Path) -> Iterator[Server]:
             "BentoML, adaptive batching" if batchable else "BentoML",
             (f"{bin_of['bento']}/bentoml", "serve", "service:S", "--port", str(port), "--host", "127.0.0.1"),
             port,
-            "/readyz",
-            ("/predict", json.dumps({"features": one.tolist()}).encode()),
-            None if batchable else ("/predict", json.dumps({"features": many.tolist()}).encode(), json_kind),
+            Question("/predict", json.dumps({"features": one.tolist()}).encode()),
+            {} if batchable else {"rows": Question("/predict", json.dumps({"features": many.tolist()}).encode())},
             {"PATH": f"{bin_of['bento']}:/usr/bin:/bin", "BENTOML_DO_NOT_TRACK": "1"},
             str(folder),
         )
@@ -179,8 +205,7 @@ def peers(model: str, work: Path, environments: Path) -> Iterator[Server]:
             name,
             (f"{bin_of['mlserver']}/mlserver", "start", str(folder)),
             port,
-            "/v2/health/ready",
-            ("/v2/models/m/infer", body(one)),
-            ("/v2/models/m/infer", body(many), json_kind),
+            Question("/v2/models/m/infer", body(one)),
+            {"V2": Question("/v2/models/m/infer", body(many))},
             {"PATH": f"{bin_of['mlserver']}:/usr/bin:/bin"},
         )

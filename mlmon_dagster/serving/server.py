@@ -64,7 +64,9 @@ def serve(options: ServerOptions, ready: Callable[[str], None]) -> None:
     Raises `InputError` when the address cannot be had, `BlockedError` when another process serves this deployment.
     """
     from mlmon_dagster.adapters.targets._process import hold
+    from mlmon_dagster.serving.memory import keep_freed_memory
 
+    keep_freed_memory()
     lock = hold(options.home) if options.home else None
     listener = _listen(options.host, options.port)
     application = load_application(options)
