@@ -8,7 +8,9 @@ from mlmon_dagster.adapters.origin import ORIGINS
 from mlmon_dagster.adapters.prediction_log.rows import Claims
 from mlmon_dagster.serving.problems import ProblemError
 
-_TELLING = frozenset((b"date", *ORIGINS))
+CLAIMING = frozenset((b"date", *ORIGINS))
+"""Headers without which a request makes no claims."""
+
 _WEEKDAY_AND_TIME = "a moment such as Sat, 31 Jan 2026 08:00:00 GMT"
 
 
@@ -18,7 +20,7 @@ def claims_of(headers: Mapping[bytes, bytes], moment: int) -> Claims | None:
     A client tells its time in the header `Date` (RFC 9110, 6.6.1), in whole seconds. It is a claim: rows are kept by
     the server's time, `moment`, in nanoseconds. `ProblemError` 400 for a date that cannot be read.
     """
-    if _TELLING.isdisjoint(headers):
+    if CLAIMING.isdisjoint(headers):
         return None
     date = headers.get(b"date")
     origin = next((who for name, who in ORIGINS.items() if name in headers), None)

@@ -42,13 +42,14 @@ class Endpoints:
         """`POST /predict`: one record."""
         require_kind(request, JSON)
         received = self._decoders.record(request.body)
+        answer = self._predictor.answer
         if received is not None:
             values: Sequence[Any] = msgspec.structs.astuple(received)
-        else:
-            received = read_record(parse_json(request.body), self._inputs)
-            values = list(received.values())
-        answer = self._predictor.answer
-        self._predictor.predict(request, reply, id_, values, lambda scored: _encode(answer(scored, received)))
+            self._predictor.predict(request, reply, id_, values, lambda scored: _encode(answer(scored, received)))
+            return
+        record = read_record(parse_json(request.body), self._inputs)
+        values = list(record.values())
+        self._predictor.predict_large(request, reply, id_, values, lambda scored: _encode(answer(scored, record)))
 
     def invocations(self, request: Request, id_: str, reply: Reply) -> Awaitable[Answer] | None:
         """`POST /invocations`: as MLflow and SageMaker ask, in JSON or CSV."""

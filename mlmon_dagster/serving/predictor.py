@@ -18,7 +18,7 @@ from mlmon_dagster.adapters.mlflow.model_directory import LoadedModel
 from mlmon_dagster.adapters.prediction_log.rows import SKEWED_SECONDS, Claims, Row, encode_block, encode_rows
 from mlmon_dagster.drift.scorer import Calibration, RecordScorer
 from mlmon_dagster.errors import DataError
-from mlmon_dagster.serving.claims import claims_of
+from mlmon_dagster.serving.claims import CLAIMING, claims_of
 from mlmon_dagster.serving.decoding import EXACT
 from mlmon_dagster.serving.messages import Answer, Reply, Request, identified
 from mlmon_dagster.serving.metrics import ServerMetrics
@@ -32,6 +32,9 @@ INLINE_SECONDS = 0.003
 """A batch that takes longer is computed in a thread, so that single requests go on."""
 
 NAN = float("nan")
+
+TELLING = CLAIMING | {b"x-deadline-ms"}
+"""Headers without which a request has no deadline and makes no claims."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -106,14 +109,14 @@ class Predictor:
     def predict(self, request: Request, reply: Reply, id_: str, values: Sequence[Any], render: Render) -> None:
         """Predicts one record, whose values are in the model's order, `None` where one is missing.
 
-        `reply` gets what `render` makes of it once it is in the log, or a problem.
+        Numbers among them are at most `EXACT`. `reply` gets what `render` makes of the record once it is in the log, or
+        a problem.
         """
-
         if self._compiled is None:
             self.batcher.add(values, partial(self._predicted, request, reply, id_, values, render))
             return
         try:
-            prediction = self._row(values)
+            prediction = self._compiled.row(self._with_gaps(values) if self._nullable else values)
         except Exception as error:  # told as those from the thread are
             self._predicted(request, reply, id_, values, render, None, error)
         else:
@@ -133,9 +136,12 @@ class Predictor:
         try:
             if error is not None:
                 raise _refusal(error)
-            within_deadline(request)
+            telling = not TELLING.isdisjoint(request.headers)
+            if telling:
+                within_deadline(request)
             scored = self._scored(id_, values, prediction)
-            scored.claims = self._claims(request, scored.moment)
+            if telling:
+                scored.claims = self._claims(request, scored.moment)
             body = render(scored)
             if self._share < 1.0 and not self._sampled(id_):
                 reply(Answer(body, headers=identified(id_)))
@@ -237,15 +243,19 @@ class Predictor:
         self.batcher.close()
         self.log.close()
 
-    def _row(self, values: Sequence[Any]) -> Any:
-        assert self._compiled is not None  # noqa: S101 - asked by `predict`
-        present = values
-        if self._nullable:
-            present = [value for value in values if value is not None]
-            values = [NAN if value is None else value for value in values]
-        if present and (max(present) > EXACT or min(present) < -EXACT):
-            return self._compiled.rows(np.array([values], np.float64))[0].item()
-        return self._compiled.row(values)
+    def predict_large(self, request: Request, reply: Reply, id_: str, values: Sequence[Any], render: Render) -> None:
+        """The same for numbers of any size."""
+        present = [value for value in values if value is not None]
+        if self._compiled is None or not present or max(map(abs, present)) <= EXACT:
+            self.predict(request, reply, id_, values, render)
+            return
+        row = np.array([[NAN if value is None else value for value in values]], np.float64)
+        try:
+            prediction = self._compiled.rows(row)[0].item()
+        except Exception as error:  # told as those from the thread are
+            self._predicted(request, reply, id_, values, render, None, error)
+        else:
+            self._predicted(request, reply, id_, values, render, prediction, None)
 
     def _compute(self, records: Sequence[Sequence[Any]]) -> Sequence[Any]:
         if self.model.rows is not None:
@@ -256,13 +266,15 @@ class Predictor:
         predictions: list[Any] = self.model.predict(pd.DataFrame(list(records), columns=self.names)).tolist()
         return predictions
 
+    @staticmethod
+    def _with_gaps(values: Sequence[Any]) -> Sequence[float]:
+        return [NAN if value is None else value for value in values]
+
     def _scores(self, values: Sequence[Any]) -> Sequence[float]:
         """|z| of every feature that has a score."""
         if self._scales is not None:
             try:
-                return [
-                    abs(value - center) * scale for value, (center, scale) in zip(values, self._scales, strict=True)
-                ]
+                return [abs(value - center) * scale for value, center, scale in zip(values, *self._scales, strict=True)]
             except TypeError:  # a value is missing
                 pass
         scores = self.scorer.row(values)[0]
@@ -273,10 +285,13 @@ class Predictor:
             raise ProblemError(500, "the model gave a prediction that is not a finite number")
         mean = NAN
         if self._scales is not None:
+            centers, scales = self._scales
             total = largest = 0.0
             try:
-                for value, (center, scale) in zip(values, self._scales, strict=True):
-                    score = abs(value - center) * scale
+                for value, center, scale in zip(values, centers, scales, strict=False):
+                    score = (value - center) * scale
+                    if score < 0.0:  # quicker than abs
+                        score = -score
                     total += score
                     if score > largest:
                         largest = score
@@ -351,11 +366,11 @@ class Predictor:
         return int(max(1, min(1_000_000, (INLINE_SECONDS - (first - began)) / each)))
 
 
-def _plain_scales(scorer: RecordScorer) -> "list[tuple[float, float]] | None":
-    """(mean, 1 / deviation) of every feature, where all are numbers that vary: the usual case, and the quickest."""
+def _plain_scales(scorer: RecordScorer) -> "tuple[tuple[float, ...], tuple[float, ...]] | None":
+    """Means and 1 / deviations of the features, where all are numbers that vary: the usual case, and the quickest."""
     features = scorer.features
     if all(one.kind == "number" and one.scale > 0 for one in features):
-        return [(one.mean, one.scale) for one in features]
+        return tuple(one.mean for one in features), tuple(one.scale for one in features)
     return None
 
 

@@ -21,6 +21,11 @@ class Outcome:
     classes: tuple[Any, ...] = ()
     at_zero: bool = False
 
+    @property
+    def only_adds(self) -> bool:
+        """Whether the prediction is the score and the base, and nothing else."""
+        return not self.classes and not self.exponential and self.divide == 1.0
+
     def of_score(self, score: float) -> Any:
         """The prediction of a row with one raw score."""
         if self.base:

@@ -1,6 +1,7 @@
 """Computing predictions of numbers: one row or many, always to the same bit."""
 
 from collections.abc import Callable, Sequence
+from operator import mul
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +32,8 @@ class CompiledModel:
         self._outcome = form.outcome
         self._complete = not form.missing
         self._single = len(form.weights) == 1
+        self._plain = form.kind == "linear" and self._single and not form.steps and self._outcome.only_adds
+        self._base = self._outcome.base[0] if self._outcome.base else 0.0
         if form.kind == "linear":
             self._weights = np.array(form.weights)
             self._score_row: Callable[[Sequence[float]], Any] = self._linear_row
@@ -45,6 +48,8 @@ class CompiledModel:
     def row(self, values: Sequence[float]) -> Any:
         if self._complete and (total := sum(values)) != total:
             raise ValueError("the model takes no missing values")
+        if self._plain:
+            return self._score_row(values) + self._base
         for step in self._steps:
             values = step.row(values)
         scores = self._score_row(values)
@@ -65,8 +70,8 @@ class CompiledModel:
     def _linear_row(self, values: Sequence[float]) -> Any:
         if self._single:
             total = 0.0
-            for weight, value in zip(self._form.weights[0], values, strict=True):
-                total += weight * value
+            for product in map(mul, self._form.weights[0], values):
+                total += product
             return total
         return self._linear_rows(np.array([values]))[0]
 
