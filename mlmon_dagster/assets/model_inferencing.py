@@ -1,14 +1,16 @@
 """Stage 6: batch inference scores whole windows, real-time inference asks the live server as a client would."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.adapters.mlflow.signature import conform
 from mlmon_dagster.assets import batch, endpoint
+from mlmon_dagster.assets.detection import try_detection
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
-from mlmon_dagster.errors import BlockedError, DataError
+from mlmon_dagster.errors import BlockedError, DataError, FailedError
 from mlmon_dagster.lifecycle.queries import live_deployment
 from mlmon_dagster.ports import ModelVersion
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 BATCH_CHECKS: Mapping[str, str] = {"predictions": "Every row of the window has a finite prediction."}
 REALTIME_CHECKS: Mapping[str, str] = {
-    "endpoint": "The live server answers with the version that is recorded as live, at most 1 % of requests fail."
+    "endpoint": "The live server answers with the version that is recorded as live, at most 1 % of requests fail, "
+    "and declared scenarios of drift are recognised."
 }
 MAXIMUM_ERROR_RATE = 0.01
 """Share of failed requests above which the endpoint fails (requirement A3: alarm at 1 %)."""
@@ -79,7 +82,8 @@ def run_realtime(stage: StageRun, declared: "Declared", ports: Ports) -> StageRe
     Raises `BlockedError` when nothing is live; a server that does not answer is a failed check, never a green one.
     """
     version = live_version(stage, ports)
-    target = stage.pipeline.stages.model_deployment.environments[str(stage.key.environment)].target
+    declared_here = stage.pipeline.stages.model_deployment.environments[str(stage.key.environment)]
+    target = declared_here.target
     serving = target.live(stage.pipeline.name, stage.key.environment, stage.settings)
     facts: dict[str, Any] = {"version": version.number, "digest": version.digest}
     if serving is None or serving.status != "healthy" or serving.digest != version.digest:
@@ -88,6 +92,11 @@ def run_realtime(stage: StageRun, declared: "Declared", ports: Ports) -> StageRe
         return StageResult(version.digest, {"error_rate": 1.0}, (check,), {**facts, "reason": reason})
     probed = endpoint.probe(serving.address, _rows(stage, ports, version), version.number)
     check = _endpoint_check(serving.address, probed)
+    try:
+        tried = try_detection(stage, declared_here.scenarios, ports.registry, version, serving)
+    except FailedError as error:
+        tried, check = {}, replace(check, verdict="error", reason=f"{error.message}; {check.reason}")
+    facts |= tried
     return StageResult(version.digest, probed.metrics, (check,), {**facts, "address": serving.address})
 
 

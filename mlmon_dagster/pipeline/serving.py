@@ -70,6 +70,9 @@ class RealtimeInferencing:
         MODERATE
     )
     high: Annotated[float, Field(ge=0, description="drift score above which it is highly unusual")] = HIGH
+    probe: Annotated[
+        Cron, Field(description="cron: when live servers are asked recorded rows and the declared scenarios")
+    ] = "*/15 * * * *"
 
     def __post_init__(self) -> None:
         if self.moderate > self.high:

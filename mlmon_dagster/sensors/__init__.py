@@ -14,6 +14,7 @@ from mlmon_dagster.sensors.alerts import alert_job, alert_sensor
 from mlmon_dagster.sensors.checkpoints import checkpoint_sensor
 from mlmon_dagster.sensors.commit_statuses import commit_status_sensor
 from mlmon_dagster.sensors.deployments import deployment_sensor
+from mlmon_dagster.sensors.endpoints import endpoint_schedules
 from mlmon_dagster.sensors.folders import folder_schedules, folder_sensor
 from mlmon_dagster.sensors.gates import promotion_gate_sensor
 from mlmon_dagster.sensors.heartbeat import heartbeat_sensor
@@ -56,5 +57,9 @@ def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suff
             checkpoint_sensor(suffix),
             commit_status_sensor(pipelines, settings, suffix),
         ],
-        schedules=[*window_schedules(pipelines, settings, suffix), *folder_schedules(pipelines, settings, suffix)],
+        schedules=[
+            *window_schedules(pipelines, settings, suffix),
+            *endpoint_schedules(pipelines, settings, suffix),
+            *folder_schedules(pipelines, settings, suffix),
+        ],
     )

@@ -78,7 +78,7 @@ def _features(window, rows=60, seed=0):
     )
 
 
-def _pipeline(labels, folder=None, engine=None, **registry):
+def _pipeline(labels, folder=None, engine=None, scenarios=None, **registry):
     performance = spec.Performance("mae", spec.Labels(Source(Table(labels), Rows(key=("id",))), "price"))
     options = {"reference": spec.ReferencePeriod("2026-01-04"), "train": "flats_model:train", **registry}
     stages = spec.Stages(
@@ -86,7 +86,7 @@ def _pipeline(labels, folder=None, engine=None, **registry):
         spec.DataPreparation(),
         spec.FeatureStore(key=("id",)),
         spec.ModelRegistry("flats", **options),
-        ModelDeployment(dev=EnvironmentDeployment(Local())),
+        ModelDeployment(dev=EnvironmentDeployment(Local(), scenarios=scenarios)),
         ModelInferencing(folder=folder),
         spec.ModelMonitoring(
             {"inputs": parse_monitor("inputs", {"use": "auto", "columns": "all"})},
@@ -125,8 +125,8 @@ class World:
     def batch(self, window):
         return self.run(model_inferencing.run_batch, BATCH, "dev", window)
 
-    def realtime(self):
-        return self.run(model_inferencing.run_realtime, REALTIME, "dev")
+    def realtime(self, **declared):
+        return self.run(model_inferencing.run_realtime, REALTIME, "dev", **declared)
 
     def write(self, window, table):
         self.ports.outputs.write(StageKey("flats", None, "feature_store"), window, table, inputs={})
@@ -319,6 +319,15 @@ def test_files_of_a_declared_folder_are_scored_once_as_the_server_answers(world,
 def test_a_folder_that_is_not_declared_is_no_stage(world, live):
     with pytest.raises(BlockedError, match="flats declares no folder to score"):
         world.run(lambda run, _, ports: folder.run(run, ports), FOLDER, "dev")
+
+
+def test_a_live_server_that_does_not_recognise_drift_is_not_green(world, live):
+    fine = world.realtime(scenarios="reference")
+    assert (fine.checks[0].verdict, fine.facts["scenarios"]) == ("ok", 4)
+    (world.directory / "blind.yaml").write_text("wild: {average: 0.1, records: [{size: 900.5, rooms: 3}]}")
+    blind = world.realtime(scenarios="blind.yaml")
+    assert blind.checks[0].verdict == "error"
+    assert blind.checks[0].reason.startswith("drift detection does not work: wild: the average score is ")
 
 
 def test_the_live_endpoint_is_measured_and_a_dead_one_is_never_green(world, live):

@@ -20,6 +20,7 @@ from mlmon_dagster.governance.check import Judged
 from mlmon_dagster.governance.deployments import Deployment, Step
 from mlmon_dagster.ports import Measured, Newest
 from mlmon_dagster.sensors.deployments import cut_off
+from mlmon_dagster.sensors.endpoints import endpoint_runs, endpoint_schedules
 from mlmon_dagster.sensors.folders import fingerprint, folder_schedules
 from mlmon_dagster.sensors.heartbeat import silent_windows
 from mlmon_dagster.sensors.windows import WINDOWS_PER_TICK, due_runs, due_windows
@@ -232,3 +233,18 @@ def test_shipped_predictions_are_looked_for_where_something_is_live(fleet: Simpl
     assert found.skip_message == "0 files were recorded"
     assert not found.run_requests
     assert tick(fleet, "folders").skip_message == "no folder has new files"
+
+
+def test_live_servers_are_asked_by_the_clock_several_in_a_run(fleet: SimpleNamespace) -> None:
+    live = {f"shop_{number}": ("dev", "prod") for number in range(20)}
+    requests = list(endpoint_runs(live, fleet.settings, NOW))
+    assert [len(one.asset_selection or ()) for one in requests] == [25, 15]
+    assert (requests[0].asset_selection or [])[0].path == ["shop_0", "dev", "model_inferencing_realtime"]
+    one = declared(fleet.folder)
+    (schedule,) = endpoint_schedules({"shop_0": one}, fleet.settings)
+    assert schedule.cron_schedule == "*/15 * * * *"
+    definitions = build_pipeline_defs(one, fleet.settings)
+    with dg.build_schedule_context(
+        instance=fleet.instance, resources=dict(definitions.resources or {}), scheduled_execution_time=NOW
+    ) as context:
+        assert schedule.evaluate_tick(context).skip_message == "nothing is live"
