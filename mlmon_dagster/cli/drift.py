@@ -110,18 +110,22 @@ def _compare(
 
     if reference is None or current is None:
         raise click.UsageError(f"Missing option '--{'current' if reference else 'reference'}'.")
-    engine = engine or ("auto" if is_profile(reference) or is_profile(current) else None)
     if engine and compatible:
-        raise click.UsageError("--compatible needs every value, which --engine does not keep")
+        raise click.UsageError("--compatible needs every value, and --engine counts in bins: leave --engine out")
+    profiles = is_profile(reference) or is_profile(current)
+    engine = engine or ("auto" if profiles and not compatible else None)
     if reference == current == STDIN:
         raise click.UsageError("only one of --reference and --current can be standard input")
+    tables: list[pyarrow.Table] = []
     before: Mapping[str, Column]
     now: Mapping[str, Column]
     if engine:
-        tables = []
         joint = _is_joint(method)
         places = ((reference, reference_query), (current, current_query))
         profile, window = counted(engine, *places, covariance=joint)
+        before, now, rows = profile.columns, window.columns, window.rows
+    elif profiles:
+        profile, window = (_every_value(*place) for place in ((reference, reference_query), (current, current_query)))
         before, now, rows = profile.columns, window.columns, window.rows
     else:
         tables = [read_input(reference, reference_query), read_input(current, current_query)]
@@ -155,6 +159,19 @@ def _compare(
         if not as_json:
             click.echo(f"report: {report}")
     return EXITS[fail_on][verdict]
+
+
+def _every_value(place: str, query: str | None) -> "Profile":
+    """A profile as it is, or all values of rows."""
+    from mlmon_dagster.adapters.inputs import read_input
+    from mlmon_dagster.adapters.profiles import is_profile, read_profile
+    from mlmon_dagster.drift.frames import columns_of
+    from mlmon_dagster.drift.profile import Profile
+
+    if is_profile(place):
+        return read_profile(place)
+    table = read_input(place, query)
+    return Profile(columns_of(table), table.num_rows)
 
 
 def _shown(place: str) -> str:
@@ -279,7 +296,19 @@ def _row(one: "Drift") -> dict[str, Any]:
         "threshold": one.threshold,
         "verdict": one.verdict,
         "reason": one.reason,
+        "unit": one.unit,
+        "certainty": one.measure.certainty if one.measure else None,
+        "effect": _finite(one.measure.effect) if one.measure else None,
+        "effective_rows": _finite(one.measure.effective_rows) if one.measure else None,
+        "version": _version(one.method),
     }
+
+
+def _version(method: str) -> int | None:
+    """Of the method, which rises when its numbers change; another library's numbers have none."""
+    from mlmon_dagster import plugins
+
+    return getattr(plugins.load("method", method), "version", None) if method in plugins.names("method") else None
 
 
 def _finite(value: float | None) -> float | None:

@@ -141,6 +141,9 @@ def _frame(data: Any) -> "nw.DataFrame[Any]":
 
 
 def _chosen(known: tuple[str, ...], names: Sequence[str] | None) -> Sequence[str]:
+    if len(set(known)) < len(known):
+        twice = sorted({str(name) for name in known if known.count(name) > 1})
+        raise DataError(f"there is more than one column called {', '.join(twice)}", hint="rename one of them")
     for name in names or ():
         if name not in known:
             raise DataError(unknown("column", name, known))

@@ -231,6 +231,7 @@ def _judged(evidence: Evidence, one: _Found, p_value: float | None) -> Drift:
         rows_window=one.window.rows if one.window else 0,
         exceeds=exceeds,
         segment=one.segment,
+        measure=one.measure if isinstance(one.measure, Measure) else None,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 from mlmon_dagster import plugins
 from mlmon_dagster.drift.budget import AlarmBudget
 from mlmon_dagster.drift.column import Column
+from mlmon_dagster.drift.method import Measure
 from mlmon_dagster.drift.peers import Compatible, PeerName
 from mlmon_dagster.drift.persistence import JSON_SCHEMA, Persistence
 from mlmon_dagster.drift.profile import Profile
@@ -125,6 +126,8 @@ class Drift:
     """Whether this window alone is above its threshold and no accident: what persistence counts."""
     segment: str | None = None
     """The segment whose rows were judged; None for all rows."""
+    measure: Measure | None = None
+    """What was measured, with its certainty and effect; None where nothing was, and for another library's numbers."""
 
     @property
     def title(self) -> str:

@@ -82,8 +82,8 @@ class Compatible:
         """The peer's number; `DataError` where only bins of a column are known: peers need every value."""
         if not (getattr(reference, "exact", True) and getattr(window, "exact", True)):
             raise DataError(
-                f"{self.peer}'s numbers need every value of {reference.name}, its profile keeps bins only",
-                hint="keep the exact profile of the reference, or leave `compatible` out",
+                f"{self.peer}'s numbers need every value of {reference.name} on both sides, and here are only bins",
+                hint="keep every value (mlmon profile build --exact) and give rows as the window, or leave it out",
             )
         name = _peer(self.peer).chosen(reference, window) if self.method == "auto" else self.method
         statistic = _statistics(self.peer)[name]

@@ -71,13 +71,15 @@ class Profile:
 
         `window` is a table or named columns like the reference; `methods` are names, by default all that measure the
         column's kind. A column of which either side has no present value has only `missing`. `DataError` for a column
-        that the window lacks, or that is of another kind there.
+        that the window lacks, or that is of another kind there, `MissingError` for a method that there is not.
 
         >>> profile = Profile.of({"price": [1.0, 2.0, 3.0, 4.0], "city": ["Ulm", "Bonn", "Ulm", "Bonn"]})
         >>> drift = profile.compare({"price": [3.0, 4.0, 5.0, 6.0], "city": ["Ulm", "Ulm", "Ulm", "Köln"]})
         >>> drift["price"]["ks"].value, drift["price"]["ks"].certainty, drift["city"]["new_categories"].value
         (0.5, 'exact', 0.25)
         """
+        for name in methods or ():
+            plugins.load("method", name)
         chosen = {name: plugins.parse("method", name) for name in methods or _methods()}
         in_order = any("numeric" in type(one).kinds and name not in UNSORTED for name, one in chosen.items())
         columns = each_column(window, list(self.columns), in_order=in_order)

@@ -17,6 +17,7 @@ from mlmon_dagster.cli import group
 from mlmon_dagster.cli._sparkline import sparkline
 
 COLUMNS = ["column", "segment", "method", "value", "p_value", "threshold", "verdict", "reason"]
+COLUMNS += ["unit", "certainty", "effect", "effective_rows", "version"]
 
 
 def rows(path: Path, count: int, seed: int, shift: float = 0.0) -> str:
@@ -289,3 +290,26 @@ def test_a_segment_that_is_none_is_bad_input(segment: str, said: str, tmp_path: 
     )
     assert result.exception is not None
     assert said in f"{result.exception}{getattr(result.exception, 'hint', '')}"
+
+
+def test_a_librarys_numbers_come_from_exact_profiles_and_are_refused_from_bins_with_what_to_do(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    files = [str(tmp_path / name) for name in ("a.parquet", "b.parquet")]
+    for file, shift in zip(files, (0.0, 1.0), strict=True):
+        pq.write_table(pa.table({"price": random.normal(shift, 1, 11_000)}), file)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(group, [*arguments], standalone_mode=False)
+
+    for kept, options in (("exact", ["--exact"]), ("bins", [])):
+        run("profile", "build", files[0], *options, "--out", str(tmp_path / f"{kept}.profile"))
+    compatible = ["--current", files[1], "--compatible", "evidently", "--json"]
+    exact, rows, bins = (
+        json.loads(run("drift", "--reference", place, *compatible).output)["columns"][0]
+        for place in (str(tmp_path / "exact.profile"), files[0], str(tmp_path / "bins.profile"))
+    )
+    assert exact == rows
+    assert exact["method"] == "evidently_wasserstein"
+    assert bins["verdict"] == "error"
+    assert "profile build --exact" in bins["reason"]
+    assert "leave --engine out" in str(run("drift", "--reference", files[0], *compatible, "--engine", "auto").exception)

@@ -38,7 +38,8 @@ def test_the_page_has_the_columns_of_the_answer_for_programs():
 
     assert keys[:8] == ["reference", "path", "rows", "digest", "window", "path", "rows", "digest"]
     assert keys[8:] == [
-        "columns", "column", "method", "value", "p_value", "threshold", "verdict", "reason", "drifted", "verdict",
+        "columns", "column", "segment", "method", "value", "p_value", "threshold", "verdict", "reason",
+        "unit", "certainty", "effect", "effective_rows", "version", "drifted", "verdict",
     ]  # fmt: skip
 
 

@@ -129,3 +129,9 @@ def test_a_mapping_may_hold_series_of_any_make(make: object) -> None:
     columns = columns_of({"city": make(["Ulm", None, "Ulm"]), "rooms": make([3, 2, 3])})  # type: ignore[operator]
     assert told(columns["city"]) == ("categorical", ["Ulm"], [2], 1, 0)
     assert told(columns["rooms"]) == ("numeric", [2, 3], [1, 2], 0, 0)
+
+
+def test_two_columns_of_one_name_are_refused_by_name() -> None:
+    table = pd.DataFrame([[1, 2], [3, 4]], columns=["x", "x"])
+    with pytest.raises(DataError, match="more than one column called x"):
+        columns_of(table)

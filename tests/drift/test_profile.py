@@ -17,7 +17,7 @@ from mlmon_dagster.drift.methods.ks import Ks
 from mlmon_dagster.drift.methods.new_categories import NewCategories
 from mlmon_dagster.drift.methods.psi import Psi
 from mlmon_dagster.drift.profile import Profile, merge_all
-from mlmon_dagster.errors import DataError
+from mlmon_dagster.errors import DataError, MissingError
 
 MANY = 30_000
 
@@ -149,3 +149,8 @@ def test_a_float32_window_is_compared_without_rounding() -> None:
         single = values.astype(np.float32)
         found = Ks().measure(reference, Column.of("x", single))
         assert found == Ks().measure(reference, Column.of("x", single.astype(np.float64)))
+
+
+def test_a_method_that_there_is_not_is_named_with_the_nearest() -> None:
+    with pytest.raises(MissingError, match="kss"):
+        Profile.of({"x": [1, 2]}).compare({"x": [1]}, methods=["kss"])

@@ -130,8 +130,10 @@ def _within(frame: "DataFrame", time: str, rows: Rows) -> "DataFrame":
         raise MissingError(
             unknown("column of the table", time, tuple(frame.columns)), hint="check `time` of the engine"
         )
-    column = frame["`" + time.replace("`", "``") + "`"]
-    zoned = dict(frame.dtypes)[time] == "timestamp"
+    column, kind = frame["`" + time.replace("`", "``") + "`"], dict(frame.dtypes)[time]
+    if kind not in ("timestamp", "timestamp_ntz", "date"):
+        raise DataError(f"the column {time!r} is {kind}, expected moments", hint="check `time` of the engine")
+    zoned = kind == "timestamp"
     for moment, before in ((rows.start, False), (rows.end, True)):
         if moment is not None:
             plain = functions.lit(moment.strftime("%Y-%m-%d %H:%M:%S.%f")).cast("timestamp_ntz")
@@ -208,6 +210,9 @@ def _translated(error: Any, rows: Rows) -> MlmonError:
     told = lines[-1 if in_worker else 0][:300]
     if java is None and error.getCondition() == "PATH_NOT_FOUND":
         return MissingError(f"there is no file {rows.place}", hint="the workers must reach it too")
+    if java is None and rows.query is None and error.getCondition() == "TABLE_OR_VIEW_NOT_FOUND":
+        name = (error.getMessageParameters() or {}).get("relationName", "of that name").replace("`", "")
+        return MissingError(f"Spark knows no table {name}", hint="check `table` of the engine: schema.name")
     if rows.query is not None and java is None and not in_worker:
         return InputError(f"Spark refuses the query: {told}", hint="check the query")
     return DataError(f"Spark cannot count {rows.place or 'the rows'}: {told}")

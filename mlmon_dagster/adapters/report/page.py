@@ -232,7 +232,8 @@ def _both(reference: Column | None, window: Column | None) -> bool:
 
 
 def _unit(one: Drift) -> str:
-    return escape(f"{one.monitor}, in {one.unit}; {one.rows_window:,} rows against {one.rows_reference:,}")
+    bounds = f", {one.measure.certainty}" if one.measure and not one.measure.exact else ""
+    return escape(f"{one.monitor}, in {one.unit}{bounds}; {one.rows_window:,} rows against {one.rows_reference:,}")
 
 
 def _said(value: float | None) -> str:
