@@ -86,6 +86,8 @@ class Checkout:
             blob = self._git("hash-object", "-w", "--stdin", given=content)
             self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{file}", environ=index)
             tree = self._git("write-tree", environ=index)
+        if tree == self._git("rev-parse", f"{base}^{{tree}}"):
+            raise BlockedError(f"{file} says this already", hint="there is nothing to propose", code="SAME")
         moment = self._git("show", "-s", "--format=%ct +0000", base)
         people = {
             **{f"GIT_{role}_NAME": author for role in ("AUTHOR", "COMMITTER")},

@@ -21,6 +21,9 @@ SCOPES = ("read", "request", "operate", "admin")
 LONGEST_TOKEN_DAYS = 90
 SESSION_SPAN = timedelta(hours=12)
 SESSION_IDLE = timedelta(hours=1)
+UNCONFIRMED = ("alb",)
+"""Ways of being recognised that do not say when the person was there: such a session is fresh once confirmed."""
+
 FRESH = timedelta(minutes=15)
 """How long ago somebody may have entered the password to approve for prod."""
 

@@ -5,7 +5,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mlmon_dagster.errors import DeniedError
-from mlmon_dagster.governance.access import Account, Caller, Session, Token, digest, same, token_parts, verified
+from mlmon_dagster.governance.access import (
+    FRESH,
+    UNCONFIRMED,
+    Account,
+    Caller,
+    Session,
+    Token,
+    digest,
+    same,
+    token_parts,
+    verified,
+)
 from mlmon_dagster.lifecycle.identity import Identity, record
 
 NOTED = timedelta(minutes=1)
@@ -43,7 +54,8 @@ def by_password(identity: Identity, name: str, password: str) -> Account:
 def open_session(identity: Identity, account: str, method: str) -> tuple[Session, str]:
     """A new session (`session.opened`) and the secret for its cookie; never one that existed before."""
     now, secret = identity.governance.now(), secrets.token_urlsafe(32)
-    session = Session(digest(secret), account, secrets.token_urlsafe(32), method, now, now, now)
+    confirmed = now - FRESH if method in UNCONFIRMED else now
+    session = Session(digest(secret), account, secrets.token_urlsafe(32), method, now, now, confirmed)
     with identity.governance.ledger.transaction() as books:
         record(identity, books, account, "owner", "session.opened", f"account/{account}", {"method": method})
     identity.credentials.save(session)

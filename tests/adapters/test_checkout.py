@@ -111,3 +111,10 @@ def test_a_folder_that_is_in_no_checkout_has_none(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / "pipelines").mkdir()
     assert open_checkout(tmp_path / "pipelines", {}) is not None
+
+
+def test_what_changes_nothing_is_not_proposed(repository: Repository) -> None:
+    with pytest.raises(BlockedError) as refusal:
+        repository.checkout.propose("prices", PIPELINE.encode(), branch="mlmon/x", message="x", author="mia")
+    assert refusal.value.code == "SAME"
+    assert git(repository.server, "branch", "--list", "mlmon/*") == ""

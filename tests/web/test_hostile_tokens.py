@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
-from api_office import ORIGIN, Api, problem
+from api_office import ORIGIN, PASSWORD, Api, problem
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from providers import Provider, provider
 
@@ -245,6 +245,19 @@ def test_whom_the_load_balancer_recognised_comes_in_as_long_as_it_says_so(office
     other = balancer(world, sub="subject-2")
     assert problem(asking.get("/api/session", headers={"x-amzn-oidc-data": other})) == (401, "UNAUTHENTICATED")
     assert world.asked == [f"/keys/{KID}"], "the key is fetched once"
+
+
+def test_whom_the_load_balancer_recognised_approves_for_prod_with_a_password(office: Api, world: Provider) -> None:
+    """The load balancer's own session may be days old: it does not say when the person was there."""
+    token = balancer(world)
+    answer = enter(office, token)
+    assert (answer.json()["method"], answer.json()["fresh"]) == ("alb", False)
+    client = office.client(Origin=ORIGIN)
+    client.headers["x-amzn-oidc-data"] = token
+    client.cookies = answer.cookies
+    client.headers["X-CSRF-Token"] = answer.json()["csrf"]
+    confirmed = client.post("/api/session/confirm", json={"password": PASSWORD})
+    assert confirmed.json()["fresh"] is True, confirmed.text
 
 
 def test_the_padding_of_load_balancers_is_accepted(office: Api, world: Provider) -> None:

@@ -49,12 +49,17 @@ FOOTER = (
 
 def _controls(judged: Iterable[Control]) -> str:
     rows = "".join(
-        f'<tr><th scope="row"><a href="#{escape(one.id)}">{escape(one.title)}</a></th>'
+        f"<tr><td>{_title(one)}</td>"
         f'<td class="verdict {CLASS[one.verdict]}">{escape(one.verdict)}</td>'
         f"<td>{escape(one.said)}</td><td>{escape(', '.join(one.supports))}</td></tr>"
         for one in judged
     )
     return _table("Controls", ("control", "verdict", "what the log says", "supports"), rows)
+
+
+def _title(one: Control) -> str:
+    title = escape(one.title)
+    return f'<a href="#{escape(one.id)}">{title}</a>' if one.evidence else title
 
 
 def _evidence(one: Control) -> str:
@@ -64,7 +69,8 @@ def _evidence(one: Control) -> str:
     return (
         f'<article id="{escape(one.id)}"><header><h3>{escape(one.title)}</h3>'
         f'<span class="verdict {CLASS[one.verdict]}">{escape(one.verdict)}</span></header>'
-        f"<details><summary>{len(one.evidence)} records</summary><ul>{listed}</ul></details></article>"
+        f"<details><summary>{len(one.evidence)} record{'s' * (len(one.evidence) != 1)}</summary>"
+        f"<ul>{listed}</ul></details></article>"
     )
 
 
