@@ -122,12 +122,14 @@ class Windows:
         return moment.replace(day=1) if self.every == "monthly" else moment
 
     def window(self, key: str) -> Window:
-        """The window called `key`; `InputError` says how keys are written and where windows start."""
-        try:
-            start = datetime.strptime(key, FORMATS[self.every]).replace(tzinfo=timezone.utc)
-        except ValueError:
+        """The window called `key`; `InputError` says how keys are written and where windows start.
+
+        A window has one key: `2026-1-5` is not `2026-01-05`.
+        """
+        start = self._read(key)
+        if start is None or start.strftime(FORMATS[self.every]) != key:
             example = self.first.strftime(FORMATS[self.every])
-            raise InputError(f"{key!r} is not a {self.every} window; expected a key like {example}") from None
+            raise InputError(f"{key[:40]!r} is not a {self.every} window; expected a key like {example} (1900 to 2199)")
         if self.align(start) != start or start < self.first or (self.last and start >= self.last):
             near = self.align(start).strftime(FORMATS[self.every])
             raise InputError(
@@ -136,6 +138,13 @@ class Windows:
                 hint=None if near == key else f"the window that holds that moment is {near}",
             )
         return Window(start, self._next(start), key)
+
+    def _read(self, key: str) -> datetime | None:
+        try:
+            start = datetime.strptime(key, FORMATS[self.every]).replace(tzinfo=timezone.utc)
+        except ValueError:
+            return None
+        return start if 1900 <= start.year < 2200 else None
 
     def at(self, moment: datetime) -> Window:
         """The window that holds `moment`."""

@@ -153,3 +153,67 @@ def test_a_full_disk_is_told(mlmon: Office) -> None:
     assert process.returncode == 1, process.stderr
     assert "No space left" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+SURROUNDINGS = {
+    "C41 no home": ({"HOME": ""}, 0),
+    "C43 plain letters": ({"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0"}, 0),
+    "C39 a token of nobody": ({"MLMON_URL": "http://127.0.0.1:9", "MLMON_TOKEN": "mlm_x"}, 5),
+    "C34 no such host": ({"MLMON_URL": "https://nowhere.invalid", "MLMON_TOKEN": "mlm_x"}, 5),
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_odd_surroundings_have_their_code(mlmon: Office, name: str) -> None:
+    environ, code = SURROUNDINGS[name]
+    answer = mlmon("members", "list", **environ)
+    assert answer.code == code, answer.err
+    assert "Traceback" not in answer.err
+    assert "mlm_x" not in answer.err
+
+
+def test_a_database_of_a_newer_version_says_upgrade(mlmon: Office) -> None:
+    """C45."""
+    import sqlite3
+
+    assert mlmon("members", "list").code == 0
+    (file,) = mlmon.folder.rglob("mlmon.db")
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    answer = mlmon("members", "list")
+    assert answer.code == 2
+    assert "upgrade" in answer.err
+
+
+def test_an_export_that_was_cut_or_is_judged_by_another_key_ends_with_1(mlmon: Office) -> None:
+    """C49 and C50."""
+    for name in ("a", "b", "c"):
+        assert mlmon("members", "grant", name, "ml_engineer", "--as", "root").code == 0
+    assert mlmon("audit", "export", "log.jsonl").code == 0
+    file = mlmon.folder / "log.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(lines[:1] + lines[2:]), encoding="utf-8")
+    answer = mlmon("audit", "verify", "log.jsonl")
+    assert answer.code == 1, answer.err
+    assert "entry 2" in answer.out + answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_the_same_request_twice_has_one_effect(mlmon: Office) -> None:
+    """C21, with the database that both share."""
+    from governed import version
+
+    from mlmon_dagster.adapters.pipelines import load_pipelines
+    from mlmon_dagster.governance.roles import MACHINE
+    from mlmon_dagster.lifecycle.models import register_model
+
+    one = load_pipelines(mlmon.folder / "pipelines", {})["prices"]
+    register_model(mlmon.governance, one.pipeline, version(1), actor=MACHINE)
+    words = ("promote", "prices", "--to", "dev", "--as", "root", "--json")
+    first, second = mlmon(*words), mlmon(*words)
+    assert (first.code, second.code) == (0, 0)
+    assert first.document["id"] == second.document["id"]
+    assert mlmon("reject", first.document["id"], "--reason", "no", "--as", "root").code == 0
+    again = mlmon("reject", first.document["id"], "--reason", "no", "--as", "root")
+    assert again.code == 4
+    assert "only a pending promotion" in again.err
