@@ -266,8 +266,11 @@ class Router:
             for backend in (*self.table.backends, *self._left):
                 for upstream in [one for one in backend.active if now - one.since > ANSWER_SECONDS]:
                     upstream.transport.abort()
-                oldest = min((one.since for one in backend.active), default=now)
-                if now - max(oldest, backend.answered_at) > SILENT_SECONDS:
+                for replica in backend.replicas:
+                    oldest = min((one.since for one in backend.active if one.replica is replica), default=now)
+                    if now - max(oldest, replica.answered_at) > SILENT_SECONDS:
+                        replica.unreachable(now)
+                if not backend.reaches(now):
                     self.table.leave_out(backend, now)
             for front in [one for one in self.fronts if one.since is not None and now - one.since > REQUEST_SECONDS]:
                 front.late()

@@ -20,10 +20,11 @@ LATENCY_TAU = 0.1
 class Replica:
     """One process of a version: its open connections, and whether it is left out for a while."""
 
-    __slots__ = ("_backoff", "down_until", "home", "idle")
+    __slots__ = ("_backoff", "answered_at", "down_until", "home", "idle")
 
     def __init__(self, home: str) -> None:
         self.home = home
+        self.answered_at = 0.0
         self.idle: list[Any] = []
         self.down_until = 0.0
         self._backoff = EJECTED_SECONDS[0]

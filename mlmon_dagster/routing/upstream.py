@@ -88,6 +88,7 @@ class Upstream(asyncio.Protocol):
         else:
             self.transport.close()
         assert exchange is not None  # noqa: S101 - both callers looked
+        self.replica.answered_at = self._router.now()
         if self.replica.down_until:
             self.replica.reached()
         self._router.answered(

@@ -8,11 +8,14 @@ import subprocess
 import sys
 
 import pytest
+from buckets import SECRETS, bucket_of
 from registered import profile, reference
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from mlmon_dagster.adapters.mlflow.model_directory import write_model
-from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
+from mlmon_dagster.adapters.prediction_log.destinations import Bucket, destination_of
+from mlmon_dagster.adapters.prediction_log.reading import read_predictions, read_segments, united
+from mlmon_dagster.adapters.prediction_log.segments import segment_files
 
 CONNECTIONS = 16
 
@@ -54,20 +57,30 @@ async def _load(process, port, seconds):
     return answered
 
 
-def _killed_under_load(directory, log, durability, seconds):
+def _killed_under_load(directory, log, durability, seconds, *more, **environ):
     """(ids that were answered, ids in the log)."""
-    command = ["serve", "--model-dir", directory, "--log-dir", log, "--durability", durability, "--json"]
+    command = ["serve", "--model-dir", directory, "--log-dir", log, "--durability", durability, "--json", *more]
     process = subprocess.Popen(
         [sys.executable, "-c", "from mlmon_dagster.cli import main; main()", *map(str, command)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "MLMON_HOME": str(log / "home")},
+        env={**os.environ, "MLMON_HOME": str(log / "home"), **environ},
     )
     said = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
     answered = asyncio.run(_load(process, int(said["address"].rpartition(":")[2]), seconds))
     process.wait(20)
     process.stdout.close()
+    if durability == "remote":
+        assert segment_files(log) == []  # nothing of it is on this machine's disk
+        found = read_predictions(log, _destination(more[1], environ), directory.name, None, None)
+        return answered, found["request_id"].to_pylist()
     return answered, united(read_segments(log), None, None)["request_id"].to_pylist()
+
+
+def _destination(url, environ):
+    if not environ:
+        return destination_of(url)
+    return Bucket.of(url, endpoint_url=environ["AWS_ENDPOINT_URL"], **SECRETS)
 
 
 def _assert_nothing_lost(answered, logged):
@@ -79,6 +92,22 @@ def _assert_nothing_lost(answered, logged):
 @pytest.mark.parametrize("durability", ["local", "process"])
 def test_a_kill_under_load_loses_no_answered_prediction(model_directory, tmp_path, durability):
     _assert_nothing_lost(*_killed_under_load(model_directory, tmp_path, durability, 1.0))
+
+
+def test_a_kill_loses_nothing_that_was_answered_where_s3_keeps_the_log(model_directory, tmp_path):
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    try:
+        port = int(server.get_host_and_port()[1])
+        bucket_of(port, "kills")
+        environ = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "x"}
+        environ |= {"AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-central-1"}
+        told = ("--ship-to", "s3://kills/predictions")
+        _assert_nothing_lost(*_killed_under_load(model_directory, tmp_path, "remote", 3.0, *told, **environ))
+    finally:
+        server.stop()
 
 
 @pytest.mark.slow

@@ -112,6 +112,21 @@ def test_a_killed_replica_is_stood_in_for_by_the_others_and_comes_back(world, pl
     assert not ServerProcess(second).running
 
 
+@pytest.mark.slow
+def test_a_replica_that_hangs_is_passed_over_and_replaced(world, place):
+    settings, target, placement = world[0], Local(replicas=2), place("d1")
+    live, home = _live(settings, target, placement), _home(world[0], placement)
+    second = home.with_name("d1.2")
+    with Load(live.address, RECORD) as load:
+        _wait(lambda: load.seen(1) > 20)
+        stopped = _kill(second, signal.SIGSTOP)
+        time.sleep(5)
+        for _ in range(6):  # what comes now goes to the other process
+            httpx.post(f"{live.address}/predict", json=RECORD, timeout=10).raise_for_status()
+        _wait(lambda: int((second / "running").read_text() or stopped) != stopped)
+    assert load.failures == {}
+
+
 def test_a_request_sent_again_meets_the_process_that_answered_it_also_when_the_router_was_killed(world, place):
     settings, target, placement = world[0], Local(replicas=2), place("d1")
     live, folder = _live(settings, target, placement), _home(world[0], placement).parent
