@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from api_office import Api, problem
-from governed import START, Declared
+from api_office import Api, problem, staffed
+from governed import START, Clock, Declared
 from providers import Provider, provider
 from starlette.testclient import TestClient
 
+from mlmon_dagster.adapters.database.opening import open_database
 from mlmon_dagster.errors import InputError
 from mlmon_dagster.governance.alerts import Alert
 from mlmon_dagster.governance.findings import Finding
@@ -39,6 +40,21 @@ def sender() -> Iterator[Provider]:
 
 @pytest.fixture
 def office(api: Api, sender: Provider) -> Api:
+    return listening(api, sender)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, Provider]]:
+    """For all that changes nothing."""
+    home = tmp_path_factory.mktemp("webhooks")
+    database = open_database(f"sqlite:///{home}/mlmon.db")
+    with provider() as one:
+        one.documents["/SimpleNotificationService-0123456789abcdef.pem"] = certificate(one)
+        yield listening(staffed(database, Clock(), home), one), one
+    database.close()
+
+
+def listening(api: Api, sender: Provider) -> Api:
     """With one connected repository, whose pipeline has a gate that asks for the status `ci`."""
     one = api.ours.pipeline
     prod = one.stages.model_deployment.prod
@@ -192,10 +208,14 @@ GITHUB = {
 
 
 @pytest.mark.parametrize("name", GITHUB)
-def test_a_delivery_of_github(office: Api, caplog: pytest.LogCaptureFixture, name: str) -> None:
-    sent, before = GITHUB[name], office.length
+def test_a_delivery_of_github(
+    request: pytest.FixtureRequest, shared: tuple[Api, Provider], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    sent, number = GITHUB[name], f"11111111-{list(GITHUB).index(name):04}"
+    office: Api = request.getfixturevalue("office") if sent.changes else shared[0]
+    before = office.length
     with caplog.at_level(logging.INFO, "mlmon.webhooks"):
-        answer = office.client().post("/api/webhooks/github", content=sent.content, headers=sent.given())
+        answer = office.client().post("/api/webhooks/github", content=sent.content, headers=sent.given(number))
     found = problem(answer) if answer.status_code >= 400 else (answer.status_code, answer.json()["status"])
     assert found == (sent.status, sent.said)
     assert len([row for row in caplog.records if row.name == "mlmon.webhooks"]) == 1
@@ -366,8 +386,10 @@ BAD_SNS: dict[str, tuple[dict[str, Any], tuple[int, str]]] = {
 
 
 @pytest.mark.parametrize("name", BAD_SNS)
-def test_a_message_that_is_not_believed(sns: Sns, caplog: pytest.LogCaptureFixture, name: str) -> None:
-    changed, expected = BAD_SNS[name]
+def test_a_message_that_is_not_believed(
+    shared: tuple[Api, Provider], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    sns, (changed, expected) = Sns(*shared), BAD_SNS[name]
     before = sns.office.length
     with caplog.at_level(logging.INFO, "mlmon.webhooks"):
         answer = sns.post(sns.message(**changed))
