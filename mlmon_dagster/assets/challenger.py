@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmon_dagster.adapters.prediction_log.destinations import destination_of
 from mlmon_dagster.adapters.prediction_log.reading import read_origin, united
-from mlmon_dagster.assets.judged_rows import SHIPPED, flat
+from mlmon_dagster.assets.judged_rows import flat, log_of
 from mlmon_dagster.assets.labels import join_labels
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageRun
@@ -88,8 +87,7 @@ def _measured(stage: StageRun, ports: Ports, performance: Performance) -> dict[s
 def _rows(stage: StageRun, performance: Performance, origin: str | None) -> "pa.Table | None":
     """Labelled predictions of the window that were asked for by `origin`; `None` without any."""
     assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
-    directory = stage.settings.serving / stage.pipeline.name / str(stage.key.environment) / "predictions"
-    shipped = destination_of(stage.pipeline.stages.model_inferencing.realtime.log or str(directory / SHIPPED))
+    directory, shipped = log_of(stage)
     model, window = stage.pipeline.stages.model_registry.model, stage.window
     found = united(read_origin(directory, shipped, model, origin, window.start, window.end), window.start, window.end)
     if found is None or not found.num_rows:

@@ -1,9 +1,10 @@
 """The predictions of a window that monitoring judges: those of batch inference, or those that live servers logged."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlmon_dagster.adapters.prediction_log.destinations import destination_of
+from mlmon_dagster.adapters.prediction_log.destinations import Destination, destination_of, place_of
 from mlmon_dagster.adapters.prediction_log.reading import read_predictions
 from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.errors import BlockedError, DataError
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlmon_dagster.pipeline.windows import Window
-
-SHIPPED = "parquet"
-"""Where a local target's servers ship their log, beside it."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,7 @@ def _logged(stage: StageRun, window: "Window") -> JudgedRows:
     """The rows of the version that gave most of the window's predictions."""
     import pyarrow.compute as pc
 
-    directory = stage.settings.serving / stage.pipeline.name / str(stage.key.environment) / "predictions"
-    declared = stage.pipeline.stages.model_inferencing.realtime.log
-    shipped = destination_of(declared or str(directory / SHIPPED))
+    directory, shipped = log_of(stage)
     model = stage.pipeline.stages.model_registry.model
     found = read_predictions(directory, shipped, model, window.start, window.end)
     if found is None or not found.num_rows:
@@ -63,6 +59,12 @@ def _logged(stage: StageRun, window: "Window") -> JudgedRows:
     version = max(counts, key=lambda number: (counts[number], number))
     rows = flat(found.filter(pc.equal(found["model_version"], version)))
     return JudgedRows(rows, version, digest_of(encode(rows)), found.num_rows - rows.num_rows)
+
+
+def log_of(stage: StageRun) -> "tuple[Path, Destination]":
+    """The folder in which the environment's servers log, and where they ship it."""
+    directory = stage.settings.serving / stage.pipeline.name / str(stage.key.environment) / "predictions"
+    return directory, destination_of(place_of(stage.pipeline.stages.model_inferencing.realtime.log, directory))
 
 
 def flat(logged: "pa.Table") -> "pa.Table":

@@ -28,7 +28,7 @@ def shipment_sensor(pipelines: Mapping[str, Declared], settings: Settings, suffi
         description="Records digests of shipped predictions in the audit log.",
     )
     def shipped_predictions(context: dg.SensorEvaluationContext) -> Iterator[dg.SkipReason]:
-        from mlmon_dagster.adapters.prediction_log.destinations import destination_of
+        from mlmon_dagster.adapters.prediction_log.destinations import destination_of, place_of
         from mlmon_dagster.adapters.prediction_log.inventory import new_files
 
         governance, began = context.resources.database.governance(), time.monotonic()
@@ -39,7 +39,8 @@ def shipment_sensor(pipelines: Mapping[str, Declared], settings: Settings, suffi
         total, faults = 0, []
         for name, environment in turn:
             declared = pipelines[name].pipeline
-            place = place_of(declared.stages.model_inferencing.realtime.log, settings, name, environment)
+            log = settings.serving / name / environment / "predictions"
+            place = place_of(declared.stages.model_inferencing.realtime.log, log)
             try:
                 destination, known = destination_of(place), recorded_keys(governance, name, place)
                 model = declared.stages.model_registry.model
@@ -54,11 +55,3 @@ def shipment_sensor(pipelines: Mapping[str, Declared], settings: Settings, suffi
         yield dg.SkipReason("; ".join([f"{total} files were recorded", *faults]))
 
     return shipped_predictions
-
-
-def place_of(declared: str | None, settings: Settings, pipeline: str, environment: str) -> str:
-    """Where an environment's servers ship their log."""
-    directory = settings.serving / pipeline / environment / "predictions"
-    if declared is None:
-        return str((directory / "parquet").absolute())
-    return declared if declared.startswith("s3://") else str((directory / declared).absolute())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlmon_dagster.adapters.prediction_log.destinations import destination_of
+from mlmon_dagster.adapters.prediction_log.destinations import destination_of, place_of
 from mlmon_dagster.adapters.prediction_log.disk import Disk, OsDisk, make_directory
 from mlmon_dagster.adapters.prediction_log.reading import QUARANTINE
 from mlmon_dagster.adapters.prediction_log.rows import Row, SegmentHeader, payloads_of
@@ -93,9 +93,7 @@ class LogOptions:
     @property
     def destination(self) -> str | None:
         """Where segments are shipped, as an absolute path or a URL."""
-        if self.ship_to is None or self.ship_to.startswith("s3://"):
-            return self.ship_to
-        return str((self.directory / self.ship_to).absolute())
+        return None if self.ship_to is None else place_of(self.ship_to, self.directory)
 
 
 @dataclass(eq=False)

@@ -168,6 +168,16 @@ def destination_of(url: str, *, attempts: int = ATTEMPTS) -> Destination:
     return Folder(Path(url))
 
 
+def place_of(declared: str | None, directory: Path) -> str:
+    """Where servers that log in `directory` ship: a URL, or a folder, relative to the log's (by default `parquet`).
+
+    >>> place_of("s3://bucket/prefix", Path("/log")), place_of(None, Path("/log"))
+    ('s3://bucket/prefix', '/log/parquet')
+    """
+    declared = declared or "parquet"
+    return declared if declared.startswith("s3://") else str((directory / declared).absolute())
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Raises `TimeoutError` when the block takes longer, also out of an endless loop; in the main thread only."""
