@@ -65,7 +65,8 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
     fitted = _trained(stage, table, frame) if conf.train else _pretrained(stage, ports, table, frame)
     predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
     expectation = None if fitted.unseen is None else expect(stage, table, predictions, fitted.unseen, fitted.inputs)
-    columns = table.select(list(fitted.inputs)).append_column(PREDICTION, pa.array(predictions))
+    scored = table.append_column(PREDICTION, pa.array(predictions))
+    columns = scored.select([*fitted.inputs, PREDICTION])
     profile = Profile.of(columns_of(columns), exact=_needs_every_value(stage.pipeline))
     facts = {
         "pipeline": stage.pipeline.name,
@@ -81,12 +82,12 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
         facts=facts,
         files={
             **({EXPECTATION: expectation.to_bytes()} if expectation else {}),
-            **learned_files(stage.pipeline, table, fitted.inputs),
+            **learned_files(stage.pipeline, scored, fitted.inputs),
             **attribution_files(stage.pipeline, fitted.model, frame[list(fitted.inputs)]),
         },
     )
     calibrations = _attach_basis(stage, ports, version, profile, columns, windows)
-    segments = segment_files(stage.pipeline, table.append_column(PREDICTION, pa.array(predictions)), profile)
+    segments = segment_files(stage.pipeline, scored, profile)
     if segments:
         ports.registry.attach(version, segments)
     register_model(ports.governance, stage.pipeline, version, actor=MACHINE)

@@ -6,8 +6,10 @@ from functools import cache
 from typing import Any
 
 from mlmon_dagster import plugins
+from mlmon_dagster.drift.budget import AlarmBudget
 from mlmon_dagster.drift.monitor import Monitor
 from mlmon_dagster.drift.peers import Compatible
+from mlmon_dagster.drift.persistence import Persistence
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.spec import Pipeline
 
@@ -36,6 +38,10 @@ def _plain(value: Any) -> Any:
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, Source):
         return {**_plugin(value.reader), **_fields(value.rows)}
+    if isinstance(value, AlarmBudget):
+        return f"{value.alarms:.7g} per {value.period}"
+    if isinstance(value, Persistence):
+        return _fields(value)
     if isinstance(value, Monitor):
         bare = dataclasses.replace(value, method=None)
         own = {**_fields(bare), "columns": _plain(value.columns), "threshold": value.threshold}

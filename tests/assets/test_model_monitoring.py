@@ -84,3 +84,10 @@ def test_judging_a_window_again_gives_the_same_digest_whatever_came_after(world:
     version = world.register()
     digests = [world.judge(day, version).digest for day in (90, 91, 90)]
     assert digests[0] == digests[2]
+
+
+def test_a_joint_monitor_may_look_at_the_prediction_beside_inputs(world: World) -> None:
+    world = world.declaring(pairs={"use": "correlation_shift", "columns": ["size", "prediction"], "threshold": 0.3})
+    result = world.judge(20, world.register(), rows=400)
+    assert [check.verdict for check in result.checks] == ["ok"]
+    assert result.metrics["correlation_shift.before"] > 0.99
