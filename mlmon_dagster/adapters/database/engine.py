@@ -33,6 +33,8 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         dialect = parsed.get_backend_name()
+        if "@" in (parsed.host or ""):
+            raise InputError("MLMON_DATABASE_URL has an @ too many", hint="an @ of the password is written %40")
         if dialect == "postgresql":
             return _postgres(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
