@@ -20,7 +20,7 @@ __all__ = ["Array", "Column", "Kind"]
 
 T = TypeVar("T")
 
-ROW = 1 << 13
+ROW = 10_000
 """Values that are summed at once; a dot product of so many runs on one thread."""
 
 BLOCK = 4 * ROW
@@ -223,7 +223,8 @@ class Column:
         found = np.asarray(values, dtype=object if kind == "categorical" else np.int64)
         rows = np.asarray(counts, dtype=np.int64)
         names = found.tolist()
-        order = [place for place in sorted(range(len(names)), key=names.__getitem__) if rows[place] > 0]
+        order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.intp)
+        order = order[rows[order] > 0]
         return cls(name, kind, found[order], rows[order], missing, dtype=dtype)
 
 

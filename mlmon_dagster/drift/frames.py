@@ -120,7 +120,7 @@ def _objects(name: str, series: Any) -> Column:
     except TypeError:
         return Column.of(name, series.to_numpy())
     values = counts.index.tolist()
-    if values and all(isinstance(value, str) or is_missing(value) for value in values):
+    if values and (set(map(type, values)) == {str} or all(isinstance(one, str) or is_missing(one) for one in values)):
         return _counted(name, values, counts.tolist())
     return Column.of(name, series.to_numpy())
 
@@ -253,6 +253,8 @@ def _decoded(name: str, native: Any) -> Column:
 
 def _counted(name: str, values: Sequence[Any], rows: Sequence[int]) -> Column:
     """Texts may come more than once, for a dictionary of each piece of a column; None and NaN are missing."""
+    if set(map(type, values)) == {str} and len(set(values)) == len(values):
+        return Column.counted(name, values, rows)
     found: dict[str, int] = {}
     missing = 0
     for value, count in zip(values, rows, strict=True):

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -107,11 +109,16 @@ def quantiles(column: Column, levels: Sequence[float] | Array) -> Array:
 
     Levels are rounded up to 1/4000, the resolution of a grid, so that bins give the quantiles that values give.
     """
-    rounded = np.ceil(np.asarray(levels, dtype=np.float64) * LEVELS - 1e-6).astype(np.int64).clip(0, LEVELS)
-    ranks = level_ranks(rounded, column.present)
+    ranks = _ranks(tuple(levels), column.present)
     if column.weights is None:
         return np.asarray(column.ascending[ranks - 1])
     return np.asarray(column.ascending[np.searchsorted(column.ends[1:], ranks, side="left")])
+
+
+@lru_cache(maxsize=256)
+def _ranks(levels: tuple[float, ...], rows: int) -> Array:
+    rounded = np.ceil(np.asarray(levels, dtype=np.float64) * LEVELS - 1e-6).astype(np.int64).clip(0, LEVELS)
+    return level_ranks(rounded, rows)
 
 
 def filled(share: Array, rows: int) -> Array:
@@ -139,7 +146,7 @@ def _category_counts(reference: Column, window: Column) -> tuple[Array, Array]:
 def _rows_by_name(column: Column, places: dict[object, int]) -> Array:
     """Rows of each named category, and of all others together at the end."""
     rows = np.zeros(len(places) + 1, dtype=np.int64)
-    known = [places.get(name, len(places)) for name in column.ascending.tolist()]
+    known = list(map(places.get, column.ascending.tolist(), repeat(len(places))))
     np.add.at(rows, known, column.counts)
     rows[-1] += column.other
     return rows

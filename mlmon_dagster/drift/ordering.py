@@ -55,6 +55,8 @@ def _numbers(data: Array, weights: Array | None, missing: int, in_order: bool) -
         data = np.sort(data)
     if data.dtype.kind != "f":
         return Ordered(*_summed(data, weights), missing, squares=_squares(weights))
+    if len(data) and np.isfinite(data[0]) and np.isfinite(data[-1]):  # as in most columns
+        return Ordered(*_summed(data, weights), missing, squares=_squares(weights))
     infinity = data.dtype.type(np.inf)
     start = int(np.searchsorted(data, -infinity, side="right"))
     stop = int(np.searchsorted(data, infinity, side="left"))

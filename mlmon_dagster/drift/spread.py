@@ -6,6 +6,7 @@ import numpy as np
 
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.method import quantiles
+from mlmon_dagster.drift.special import special
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,13 @@ class MeanShift:
 
 def mean_shift(reference: Column, window: Column) -> MeanShift:
     """The shift of the mean by Welch's test in the normal limit; Kish's rows where rows are weighted."""
-    from scipy.special import erfc
-
     known = [one.bins for one in (reference, window) if one.bins is not None]
     (before, left, _), (now, right, _) = reference.moments, window.moments
     distance = abs(float(now - before) + (right - left))
     error = float(
         np.sqrt(reference.std * reference.std / reference.effective + window.std * window.std / window.effective)
     )
-    p_value = float(erfc(distance / error / np.sqrt(2))) if error else float(distance == 0)
+    p_value = float(special().erfc(distance / error / np.sqrt(2))) if error else float(distance == 0)
     clipped = any(bins.clipped for bins in known)
     return MeanShift(distance, error, p_value, sum(bins.grid.unit for bins in known) / 2, clipped)
 

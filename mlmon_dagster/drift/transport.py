@@ -62,6 +62,8 @@ def _by_quantiles(reference: Column, window: Column, between: Between) -> float:
     """The mean distance of equal quantiles: each value of the smaller column lies opposite a stretch of the larger."""
     large, small = (reference, window) if reference.present >= window.present else (window, reference)
     n, m = large.present, small.present
+    if n == m <= GROUP * BLOCK and large.ascending.dtype.kind == small.ascending.dtype.kind == "f":
+        return _at_once(large.ascending, small.ascending, between) / n
     origin = origin_of(large.ascending) if between is None else between[0]
     sides = _Clipped.of(large, between, origin), _Clipped.of(small, between, origin)
     if n == m:
@@ -77,6 +79,14 @@ def _by_quantiles(reference: Column, window: Column, between: Between) -> float:
     for start, stop in ((0, first), (last, m)):
         total += float(_Stretches.of(sides[0], m, start, stop).ways(sides[0], sides[1], start).sum())
     return total / n
+
+
+def _at_once(one: Array, two: Array, between: Between) -> float:
+    """The summed distance of values of equal rank, where they are few."""
+    if between is not None:
+        one, two = (side.astype(np.float64, copy=False).clip(*between) for side in (one, two))
+    away = np.subtract(one, two, dtype=np.float64)
+    return float(np.add.reduce(np.abs(away, out=away)))
 
 
 def _ways(large: Column, small: Column) -> Array:

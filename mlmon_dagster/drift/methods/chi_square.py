@@ -7,6 +7,7 @@ import numpy as np
 
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.method import Measure, effective_rows, shares
+from mlmon_dagster.drift.special import special
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,11 @@ class ChiSquare:
     cost: ClassVar[str] = "one count of the categories"
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        from scipy.special import chdtrc
-
         p, q = shares(reference, window, 0)
         n, m = reference.effective, window.effective
         pooled = (n * p + m * q) / (n + m)
         statistic = float(np.sum((n * (p - pooled) ** 2 + m * (q - pooled) ** 2) / pooled))
         freedom = len(pooled) - 1
-        p_value = float(chdtrc(freedom, statistic)) if freedom else 1.0
+        p_value = float(special().chdtrc(freedom, statistic)) if freedom else 1.0
         value = float(np.sqrt(np.sum((p - q) ** 2 / (p + q)) / 2))
         return Measure(value, p_value, effect=value, effective_rows=effective_rows(reference, window))

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.method import Measure, effective_rows, shares
+from mlmon_dagster.drift.special import special
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,7 @@ class JensenShannon:
     bins: Annotated[int, Field(ge=2, le=1000, description="equally filled bins of the reference")] = 10
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        from scipy.special import chdtrc, rel_entr
-
+        rel_entr = special().rel_entr
         p, q = shares(reference, window, self.bins)
         middle = (p + q) / 2
         divergence = float(np.sum(rel_entr(p, middle) + rel_entr(q, middle))) / (2 * np.log(2))
@@ -41,6 +41,6 @@ class JensenShannon:
         pooled = (n * p + m * q) / (n + m)
         statistic = 2 * float(np.sum(n * rel_entr(p, pooled) + m * rel_entr(q, pooled)))
         freedom = int((pooled > 0).sum()) - 1
-        p_value = float(chdtrc(freedom, statistic)) if freedom else 1.0
+        p_value = float(special().chdtrc(freedom, statistic)) if freedom else 1.0
         value = float(np.sqrt(max(divergence, 0.0)))
         return Measure(value, p_value, effect=value, effective_rows=effective_rows(reference, window))

@@ -8,6 +8,7 @@ import numpy as np
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.kolmogorov import largest_gap
 from mlmon_dagster.drift.method import Measure, effective_rows
+from mlmon_dagster.drift.special import special
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,7 @@ class Ks:
     cost: ClassVar[str] = "one sort, then about a tenth of it"
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        from scipy.special import kolmogorov
-
         low, high = largest_gap(reference, window)
         rows = effective_rows(reference, window)
-        p_value = float(kolmogorov(np.sqrt(rows / 2) * low))
+        p_value = float(special().kolmogorov(np.sqrt(rows / 2) * low))
         return Measure(low, p_value, low=low, high=high, effect=low, effective_rows=rows)

@@ -7,6 +7,7 @@ import numpy as np
 
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.method import Measure
+from mlmon_dagster.drift.special import special
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,9 @@ class Missing:
     cost: ClassVar[str] = "none of its own: the rows are counted anyway"
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        from scipy.special import erfc
-
         n, m = reference.rows, window.rows
         p, q = 1 - reference.present / n, 1 - window.present / m
         pooled = (n * p + m * q) / (n + m)
         error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-        p_value = float(erfc(abs(p - q) / error / np.sqrt(2))) if error else 1.0
+        p_value = float(special().erfc(abs(p - q) / error / np.sqrt(2))) if error else 1.0
         return Measure(abs(p - q), p_value, effect=abs(p - q), effective_rows=2 * n * m / (n + m))

@@ -27,7 +27,8 @@ class NewCategories:
 
     def measure(self, reference: Column, window: Column) -> Measure:
         known = reference.once("known", lambda: set(reference.ascending.tolist()))
-        rows = zip(window.ascending.tolist(), window.counts.tolist(), strict=True)
+        names = window.ascending.tolist()
+        rows = [] if known.issuperset(names) else zip(names, window.counts.tolist(), strict=True)
         unseen = sum(count for name, count in rows if name not in known)
         everything = (unseen + window.other) / window.present
         low = 0.0 if reference.other else everything

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.method import Measure, effective_rows, filled, shares
+from mlmon_dagster.drift.special import special
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,11 @@ class Psi:
     bins: Annotated[int, Field(ge=2, le=1000, description="equally filled bins of the reference")] = 10
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        from scipy.special import chdtrc
-
         p, q = shares(reference, window, self.bins)
         lifted_p, lifted_q = filled(p, reference.present), filled(q, window.present)
         value = float(np.sum((lifted_q - lifted_p) * np.log(lifted_q / lifted_p)))
         freedom = len(p) - 1
         noise = 1 / reference.effective + 1 / window.effective
-        p_value = float(chdtrc(freedom, value / noise)) if freedom and value > 0 else 1.0
+        p_value = float(special().chdtrc(freedom, value / noise)) if freedom and value > 0 else 1.0
         value = max(value, 0.0)
         return Measure(value, p_value, effect=value, effective_rows=effective_rows(reference, window))
