@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 
 from pydantic_core import PydanticCustomError
 
+from mlmon_dagster.adapters.tables import arrays_of
 from mlmon_dagster.assets.drift_segments import segmented
+from mlmon_dagster.assets.joint import judge_window
 from mlmon_dagster.assets.judged_rows import JudgedRows, judged_rows
 from mlmon_dagster.assets.monitoring_basis import read_basis
 from mlmon_dagster.assets.ports import Ports
@@ -22,6 +24,7 @@ from mlmon_dagster.pipeline.monitors import require_fitting
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.pipeline.stages import BATCH
 from mlmon_dagster.plugins import parse, unknown
+from mlmon_dagster.ports import ModelVersion
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,12 @@ class Change:
 
     def of(self, monitor: Monitor) -> Monitor:
         """The monitor so changed. A threshold or a budget alone replaces the other, as it would in the declaration."""
+        if self.method is not None and is_joint(monitor):
+            raise InputError(
+                f"{monitor.name} measures several columns at once, and what another method would have learned of the "
+                "reference is not kept",
+                hint="leave --method out, or name a monitor of single columns",
+            )
         method = monitor.method if self.method is None else parse("method", self.method)
         changed = replace(monitor, method=method, persistence=self.persistence or monitor.persistence)
         if self.alarm_budget is not None or self.persistence is not None:
@@ -82,7 +91,10 @@ def replay(
     version was not calibrated for is calibrated here, on the same reference.
     Raises `MissingError` for a monitor that is not declared or an environment without recorded windows.
     """
-    monitors = {name: change.of(one) for name, one in _monitors(stage.pipeline, monitor).items()}
+    declared = _monitors(stage.pipeline, monitor)
+    if change.method is not None and monitor is None:
+        declared = {name: one for name, one in declared.items() if not is_joint(one)}
+    monitors = {name: change.of(one) for name, one in declared.items()}
     try:
         require_fitting(stage.pipeline.windows, monitors)
     except PydanticCustomError as error:
@@ -98,7 +110,8 @@ def replay(
         columns = columns_of(judged.rows, [one for one in judged.rows.column_names if one in evidence.profile.columns])
         before = {name: _past(stage.pipeline, one, key, past) for name, one in monitors.items() if one.persistence}
         evidence = replace(evidence, past=before, segments=basis.segments(judged))
-        for name, drifts in judge_all(monitors, evidence, columns).items():
+        found = judge_all({name: one for name, one in monitors.items() if not is_joint(one)}, evidence, columns)
+        for name, drifts in {**found, **_together(basis, ports, monitors, key, judged, evidence)}.items():
             past[name, key] = exceeding(drifts)
             verdict = window_verdict(drifts)
             rows = judged.rows.num_rows
@@ -117,14 +130,21 @@ def environment_of(pipeline: Pipeline, ports: Ports, named: str | None) -> str:
 
 def _monitors(pipeline: Pipeline, named: str | None) -> Mapping[str, Monitor]:
     declared = pipeline.stages.model_monitoring.monitors
-    single = {name: one for name, one in declared.items() if not is_joint(one)}
     if named is None:
-        return single
-    if named in declared and named not in single:
-        raise InputError(f"{named} measures several columns at once: only monitors of single columns are replayed")
-    if named not in single:
-        raise MissingError(unknown(f"monitor of {pipeline.name}", named, tuple(single)))
-    return {named: single[named]}
+        return declared
+    if named not in declared:
+        raise MissingError(unknown(f"monitor of {pipeline.name}", named, tuple(declared)))
+    return {named: declared[named]}
+
+
+def _together(
+    basis: "_Basis", ports: Ports, monitors: Mapping[str, Monitor], key: str, judged: JudgedRows, evidence: Evidence
+) -> dict[str, tuple[Drift, ...]]:
+    """The verdicts of joint monitors."""
+    joint = {name: one for name, one in monitors.items() if is_joint(one)}
+    table = arrays_of(judged.rows) if joint else {}
+    window, version = basis.pipeline.windows.window(key), basis.version(judged)
+    return {name: (judge_window(ports, version, one, window, table, evidence).drift,) for name, one in joint.items()}
 
 
 def _with(pipeline: Pipeline, monitors: Mapping[str, Monitor]) -> Pipeline:
@@ -159,9 +179,16 @@ class _Basis:
         self._stage, self._ports = stage, ports
         self._calibrated: dict[int, Mapping[str, Calibration]] = {}
 
+    @property
+    def pipeline(self) -> Pipeline:
+        return self._stage.pipeline
+
+    def version(self, judged: JudgedRows) -> ModelVersion:
+        """The version that gave a window's predictions."""
+        return self._ports.registry.version(self.pipeline.stages.model_registry.model, judged.version)
+
     def evidence(self, window: str, judged: JudgedRows) -> Evidence:
-        pipeline = self._stage.pipeline
-        version = self._ports.registry.version(pipeline.stages.model_registry.model, judged.version)
+        pipeline, version = self.pipeline, self.version(judged)
         found = read_basis(pipeline, self._ports.registry, version, pipeline.windows.window(window), {})
         if judged.version not in self._calibrated:
             self._calibrated[judged.version] = self._calibrations(found, judged.rows.num_rows)
@@ -169,16 +196,17 @@ class _Basis:
 
     def segments(self, judged: JudgedRows) -> Mapping[str, Segmented]:
         """The window's segments beside those of the reference."""
-        pipeline = self._stage.pipeline
-        version = self._ports.registry.version(pipeline.stages.model_registry.model, judged.version)
-        return segmented(pipeline, self._ports.registry, version, judged.rows)
+        return segmented(self.pipeline, self._ports.registry, self.version(judged), judged.rows)
 
     def _calibrations(self, found: Evidence, usual_rows: int) -> Mapping[str, Calibration]:
         """Those that are kept beside the version where they fit, else new ones on the same reference."""
-        calibrated = {}
+        calibrated: dict[str, Calibration] = {}
         for name, rate in found.rates.items():
             monitor, kept = self._stage.pipeline.stages.model_monitoring.monitors[name], found.calibrations.get(name)
             fits = kept is not None and kept.declaration == declaration_digest(monitor, rate)
+            if is_joint(monitor):
+                calibrated |= {name: kept} if kept and fits else {}  # its rows are not kept: it says so
+                continue
             calibrated[name] = kept if kept and fits else _calibrate(found, monitor, rate, usual_rows, kept)
         return calibrated
 

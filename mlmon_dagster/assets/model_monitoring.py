@@ -67,19 +67,19 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     challenged, beside = challenger_checks(stage, ports)
     metrics |= beside
     estimated = estimate_checks(stage, ports, version, rows) + attribution_checks(stage, ports, version, rows)
-    joint, measured_jointly = joint_checks(stage, ports, version, rows)
+    joint, measured_jointly, together = joint_checks(stage, ports, version, rows, evidence)
     metrics |= measured_jointly
     metrics |= measured | {name: value for check in estimated for name, value in check.metrics.items()}
     found += _judge_checks(stage.pipeline, metrics)
     found += joint + estimated + labelled + challenged
     digest = stage.outputs.write_document(stage.key, stage.window.key, _document(judged, version, metrics, found))
-    page = write_window_report(stage, ports, version, evidence, window, drifts)
+    page = write_window_report(stage, ports, version, evidence, window, [*drifts, *together])
     facts = {
         "report": page,
         "version": version.number,
         "verdict": verdict_of([check.verdict for check in found]),
         "concept": concept(labelled),
-        "drifted": sorted({drift.title for drift in drifts if drift.verdict == "drift"}),
+        "drifted": sorted({drift.title for drift in [*drifts, *together] if drift.verdict == "drift"}),
     }
     return StageResult(digest, metrics, tuple(found), facts)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlmon_dagster.adapters.tables import arrays_of
 from mlmon_dagster.assets import callables
 from mlmon_dagster.assets.attribution import attribution_files
 from mlmon_dagster.assets.drift_segments import segment_files
@@ -17,6 +18,7 @@ from mlmon_dagster.assets.reference import read_reference
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.calibration import Calibration
 from mlmon_dagster.drift.frames import columns_of
+from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError
@@ -86,7 +88,7 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
             **attribution_files(stage.pipeline, fitted.model, frame[list(fitted.inputs)]),
         },
     )
-    calibrations = _attach_basis(stage, ports, version, profile, columns, windows)
+    calibrations = _attach_basis(stage, ports, version, profile, (columns, table), windows)
     segments = segment_files(stage.pipeline, scored, profile)
     if segments:
         ports.registry.attach(version, segments)
@@ -119,24 +121,34 @@ def _needs_every_value(pipeline: "Pipeline") -> bool:
     return any(isinstance(monitor.method, Compatible) for monitor in monitors)
 
 
+def _joint(pipeline: "Pipeline") -> bool:
+    """Whether a monitor measures several columns at once, and so needs rows."""
+    return any(is_joint(monitor) for monitor in pipeline.stages.model_monitoring.monitors.values())
+
+
 def _attach_basis(
     stage: StageRun,
     ports: Ports,
     version: ModelVersion,
     profile: Profile,
-    table: "pa.Table",
+    tables: "tuple[pa.Table, pa.Table]",
     windows: Sequence[str],
 ) -> Mapping[str, Calibration]:
-    """Keeps beside the version what monitors with an alarm budget or a season need of the reference's windows."""
+    """Keeps beside the version what monitors with an alarm budget or a season need of the reference's windows.
+
+    `tables` are what is profiled, and all that the feature store has of the same rows.
+    """
     if not needs_basis(stage.pipeline):
         return {}
     start, cut = 0, []
     for name in windows:
         output = stage.outputs.output(stage.upstream("feature_store"), name)
         rows = output.rows if output else 0
-        cut.append(ReferenceWindow(stage.pipeline.windows.window(name), columns_of(table.slice(start, rows))))
+        cut.append(ReferenceWindow(stage.pipeline.windows.window(name), columns_of(tables[0].slice(start, rows))))
         start += rows
-    files, calibrations = make_basis(stage.pipeline, profile, cut)
+    files, calibrations = make_basis(
+        stage.pipeline, profile, cut, arrays_of(tables[1]) if _joint(stage.pipeline) else {}, version.inputs
+    )
     ports.registry.attach(version, files)
     stage.log(f"{len(files)} files for monitors are kept beside version {version.number}")
     return calibrations

@@ -5,6 +5,7 @@ Made where a model is registered, kept beside its version, and read where a wind
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,11 @@ import numpy as np
 from mlmon_dagster.drift.calibration import Calibration, calibrate
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.judging import Evidence, Past
+from mlmon_dagster.drift.monitor import Monitor
+from mlmon_dagster.drift.multivariate.calibration import calibrate_joint
+from mlmon_dagster.drift.multivariate.joint import Table
+from mlmon_dagster.drift.multivariate.judging import chosen, is_joint
+from mlmon_dagster.drift.packing import pack
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.drift.seasons import Season, place
 from mlmon_dagster.errors import MissingError
@@ -54,19 +60,29 @@ def needs_basis(pipeline: Pipeline) -> bool:
 
 
 def make_basis(
-    pipeline: Pipeline, profile: Profile, windows: Sequence[ReferenceWindow]
+    pipeline: Pipeline, profile: Profile, windows: Sequence[ReferenceWindow], table: Table, inputs: tuple[str, ...]
 ) -> tuple[dict[str, bytes], dict[str, Calibration]]:
-    """The files to attach to a version, and the calibration of every monitor with an alarm budget."""
+    """The files to attach to a version, and the calibration of every monitor with an alarm budget.
+
+    `table` are the reference's rows, those of each window after the one before, as joint monitors need them.
+    """
     monitors = {name: one for name, one in pipeline.stages.model_monitoring.monitors.items() if one is not None}
-    seasons = {monitor.season: _by_place(monitor.season, windows) for monitor in monitors.values() if monitor.season}
+    single = [monitor for monitor in monitors.values() if not is_joint(monitor)]
+    seasons = {monitor.season: _by_place(monitor.season, windows) for monitor in single if monitor.season}
     filled = [window for window in windows if window.rows]
     usual = int(np.median([window.rows for window in filled])) if filled else profile.rows
     calibrations = {}
     for name, rate in rates(pipeline).items():
-        season = monitors[name].season
+        monitor, season = monitors[name], monitors[name].season
+        if is_joint(monitor):
+            calibrations[name] = calibrate_joint(monitor, chosen(monitor, table, inputs), rate, usual, slices(windows))
+            continue
         own = [(seasons[season][place(season, one.window.start)] if season else profile, one.columns) for one in filled]
-        calibrations[name] = calibrate(profile, monitors[name], rate, usual, own)
+        calibrations[name] = calibrate(profile, monitor, rate, usual, own)
     files = {_calibration_path(name): one.to_bytes() for name, one in calibrations.items()}
+    for monitor in monitors.values():
+        if is_joint(monitor) and monitor.season:
+            files |= _seasonal(monitor, monitor.season, windows, chosen(monitor, table, inputs))
     for season, profiles in seasons.items():
         files |= {_season_path(season, at): one.to_bytes() for at, one in profiles.items()}
     return files, calibrations
@@ -81,7 +97,7 @@ def read_basis(
     seasons = {
         name: _profile(registry, version, _season_path(one.season, place(one.season, window.start)))
         for name, one in monitors.items()
-        if one.season
+        if one.season and not is_joint(one)
     }
     return Evidence(
         Profile.from_bytes(registry.profile(version)),
@@ -90,6 +106,32 @@ def read_basis(
         rates(pipeline),
         past,
     )
+
+
+def slices(windows: Sequence[ReferenceWindow]) -> list[tuple[int, int]]:
+    """First row and end of each window in the rows of all of them."""
+    ends = np.cumsum([0, *(one.rows for one in windows)]).tolist()
+    return list(pairwise(ends))
+
+
+def _seasonal(
+    monitor: Monitor, season: Season, windows: Sequence[ReferenceWindow], table: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """What a joint monitor learns of the reference at each place of its season, where there are rows enough."""
+    grouped: dict[int, list[int]] = {}
+    for one, (start, stop) in zip(windows, slices(windows), strict=True):
+        grouped.setdefault(place(season, one.window.start), []).extend(range(start, stop))
+    files = {}
+    for at, rows in sorted(grouped.items()):
+        if len(rows) >= monitor.minimum_rows:
+            learned = monitor.method.learn({name: np.asarray(values)[rows] for name, values in table.items()})
+            files[joint_path(monitor, season, at)] = pack({"rows": len(rows), **learned.about}, learned.arrays)
+    return files
+
+
+def joint_path(monitor: Monitor, season: Season, at: int) -> str:
+    """Where what a joint monitor learned of a place of its season is kept beside the version."""
+    return f"seasons/{season}/{monitor.name}/{at:03}.zip"
 
 
 def read_past(

@@ -19,7 +19,7 @@ COLOURS = {"ok": "green", "drift": "bold red", "insufficient": "yellow", "no_dat
 @click.command("backtest", short_help="Replay recorded windows with another threshold, method or budget.")
 @click.argument("pipeline")
 @click.option("--environment", metavar="NAME", help="Default: the last one that has recorded windows.")
-@click.option("--monitor", metavar="NAME", help="Only this monitor (default: every monitor of single columns).")
+@click.option("--monitor", metavar="NAME", help="Only this monitor (default: every monitor).")
 @click.option("--method", metavar="NAME", help="Another drift method.")
 @click.option("--threshold", type=float, help="Another threshold.")
 @click.option("--alarm-budget", metavar="BUDGET", help="An alarm budget, such as '1 per quarter'.")

@@ -112,8 +112,11 @@ def _compare(
         raise click.UsageError(f"Missing option '--{'current' if reference else 'reference'}'.")
     if engine and compatible:
         raise click.UsageError("--compatible needs every value, and --engine counts in bins: leave --engine out")
+    sides = ((reference, reference_query), (current, current_query))
     profiles = is_profile(reference) or is_profile(current)
-    engine = engine or ("auto" if profiles and not compatible else None)
+    rows_needed = bool(compatible or segments) or report_by == "evidently" or _is_joint(method)
+    counts = (profiles and not compatible) or (not profiles and not rows_needed and any(map(_is_large, sides)))
+    engine = engine or ("auto" if counts else None)
     if reference == current == STDIN:
         raise click.UsageError("only one of --reference and --current can be standard input")
     tables: list[pyarrow.Table] = []
@@ -121,11 +124,10 @@ def _compare(
     now: Mapping[str, Column]
     if engine:
         joint = _is_joint(method)
-        places = ((reference, reference_query), (current, current_query))
-        profile, window = counted(engine, *places, covariance=joint)
+        profile, window = counted(engine, *sides, covariance=joint)
         before, now, rows = profile.columns, window.columns, window.rows
     elif profiles:
-        profile, window = (_every_value(*place) for place in ((reference, reference_query), (current, current_query)))
+        profile, window = (_every_value(*place) for place in sides)
         before, now, rows = profile.columns, window.columns, window.rows
     else:
         tables = [read_input(reference, reference_query), read_input(current, current_query)]
@@ -172,6 +174,15 @@ def _every_value(place: str, query: str | None) -> "Profile":
         return read_profile(place)
     table = read_input(place, query)
     return Profile(columns_of(table), table.num_rows)
+
+
+def _is_large(side: tuple[str, str | None]) -> bool:
+    """Whether rows are Parquet too large to be read whole: those are counted piece by piece, in constant memory."""
+    from mlmon_dagster.adapters.engines.auto import Auto
+    from mlmon_dagster.plugins import name_of
+    from mlmon_dagster.ports import Rows
+
+    return name_of(type(Auto().chosen(Rows(place=side[0], query=side[1])))) == "streaming"
 
 
 def _shown(place: str) -> str:

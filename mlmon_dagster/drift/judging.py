@@ -12,6 +12,7 @@ from mlmon_dagster.drift.correction import adjusted
 from mlmon_dagster.drift.method import Measure
 from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, method_name
 from mlmon_dagster.drift.peers import Compared, Compatible
+from mlmon_dagster.drift.persistence import Persistence
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError
 
@@ -206,12 +207,13 @@ def _judged(evidence: Evidence, one: _Found, p_value: float | None) -> Drift:
     threshold = one.measure.threshold if isinstance(one.measure, Compared) else _threshold(evidence, one)
     if one.measure is not None and one.reference is not None and one.window is not None:
         if threshold is None:
-            verdict, reason = "error", _uncalibrated(monitor, one.name)
+            verdict, reason = "error", uncalibrated(monitor, one.name)
         else:
             verdict, reason = _verdict(one, threshold, p_value, one.reference, one.window)
             exceeds = verdict == "drift"
             if monitor.persistence and exceeds:
-                verdict, reason = _persisting(evidence, one, reason)
+                past = evidence.past.get(monitor.name, {}).get(one.name, ())
+                verdict, reason = persisting(monitor.persistence, past, reason)
     if p_value is None and one.measure is not None:
         p_value = one.measure.p_value
     if one.segment is not None and one.segment not in reason:
@@ -282,21 +284,21 @@ def _verdict(
     return "drift", said + (f"; {moved}" if moved else "")
 
 
-def _persisting(evidence: Evidence, one: _Found, reason: str) -> tuple[Verdict, str]:
-    persistence = one.monitor.persistence
-    assert persistence is not None  # noqa: S101 - asked for monitors that have one
-    past = evidence.past.get(one.monitor.name, {}).get(one.name, ())
+def persisting(persistence: Persistence, past: tuple[bool | None, ...], reason: str) -> tuple[Verdict, str]:
+    """The verdict of a window that is above its threshold, given those before it."""
     state = persistence.state(past, now=True)
     if state == "persists":
         return "drift", f"{reason}; so it was in {persistence}"
     before = sum(above is True for above in past[len(past) - min(len(past), persistence.of - 1) :])
-    said = f"{reason.replace(' has drifted:', ':', 1)}; this counts as drift in {persistence}, and {before} before were"
+    calm = reason.replace(" has drifted:", ":", 1).replace(" have drifted:", ":", 1)
+    said = f"{calm}; this counts as drift in {persistence}, and {before} before were"
     if state == "unknown":
         return "insufficient", f"{said}: too few are judged to tell"
     return "ok", said
 
 
-def _uncalibrated(monitor: Monitor, name: str) -> str:
+def uncalibrated(monitor: Monitor, name: str) -> str:
+    """Why a monitor with an alarm budget cannot judge."""
     return (
         f"{name}: the alarm budget of {monitor.name} ({monitor.alarm_budget}) was not calibrated for this model "
         "version; run the model_registry stage again"

@@ -159,11 +159,8 @@ def parse_monitor(key: str, raw: object) -> Monitor:
         problems += [plugins.relocated(problem) for problem in error.errors()]
     if declared is None or method is None:
         raise ValidationError.from_exception_data("monitor", problems)
-    if family == "joint" and (declared.alarm_budget or declared.persistence or declared.season or declared.segments):
-        message = (
-            "a joint method is judged by threshold and significance: no alarm_budget, persistence, season, segments"
-        )
-        kind = PydanticCustomError("joint", "{message}", {"message": message})
+    if family == "joint" and declared.segments:
+        kind = PydanticCustomError("joint", "a joint method is judged on all rows: no segments")
         raise ValidationError.from_exception_data("monitor", [InitErrorDetails(type=kind, loc=(), input=raw)])
     threshold = declared.threshold
     if threshold is None and declared.alarm_budget is None:

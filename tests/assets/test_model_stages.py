@@ -17,6 +17,7 @@ from mlmon_dagster.adapters.targets.local import Local
 from mlmon_dagster.assets import folder, model_inferencing, model_registry
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import StageRun
+from mlmon_dagster.drift.judging import Evidence
 from mlmon_dagster.drift.monitor import parse_monitor
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import BlockedError, DataError, FailedError, InputError
@@ -351,20 +352,23 @@ def test_what_a_joint_monitor_learns_is_kept_with_the_version_and_judges_its_win
     pipeline = _pipeline(world.labels)
     pipeline = dataclasses.replace(pipeline, stages=dataclasses.replace(pipeline.stages, model_monitoring=monitoring))
     key = StageKey("flats", "dev", "model_monitoring")
+    window = pipeline.windows.window(DAYS[3])
     stage = StageRun(
-        pipeline, key, None, world.directory, world.ports.settings, world.ports.outputs, day("2026-01-08"), print
+        pipeline, key, window, world.directory, world.ports.settings, world.ports.outputs, day("2026-01-08"), print
     )
     registered = model_registry.run(
         dataclasses.replace(stage, key=StageKey("flats", None, "model_registry")), Declared(pipeline), world.ports
     )
     version = world.ports.registry.version("flats", registered.facts["version"])
 
-    usual, metrics = joint_checks(stage, world.ports, version, _features(DAYS[3]))
+    evidence = Evidence(Profile.from_bytes(world.ports.registry.profile(version)))
+    usual, metrics, judged = joint_checks(stage, world.ports, version, _features(DAYS[3]), evidence)
     moved = _features(DAYS[3]).set_column(2, "size", pa.array(np.linspace(90, 120, 60)))
-    drifted, _ = joint_checks(stage, world.ports, version, moved)
-    lost, _ = joint_checks(stage, world.ports, version, moved.drop_columns(["size"]))
+    drifted, *_ = joint_checks(stage, world.ports, version, moved, evidence)
+    lost, *_ = joint_checks(stage, world.ports, version, moved.drop_columns(["size"]), evidence)
 
     assert [(check.name, check.verdict) for check in usual] == [("together", "ok")]
+    assert [one.column for one in judged] == ["joint"]
     assert metrics == {"drift.joint.mmd": usual[0].metrics["drift.joint.mmd"]}
     assert drifted[0].verdict == "drift"
     assert "most in size" in drifted[0].reason

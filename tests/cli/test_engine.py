@@ -1,5 +1,7 @@
 """`--engine` of `mlmon drift` and `mlmon profile build`."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +103,26 @@ def test_counts_like_a_profile_need_its_columns() -> None:
     pq.write_table(pa.table({"price": [1.0]}), "thin.parquet")
     found = run("profile", "build", "thin.parquet", "--like", "year.profile", "--engine", "polars", "--out", "x")
     assert (found.code, "there is no column 'city'" in found.err) == (2, True)
+
+
+def peak_mib(*arguments: str) -> float:
+    """Peak memory of the command as a process of its own."""
+    measured = (
+        "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024); sys.exit(done.returncode)"
+    )
+    command = [str(Path(sys.executable).parent / "mlmon"), "drift", *arguments, "--fail-on", "never"]
+    done = subprocess.run([sys.executable, "-c", measured, *command], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def test_a_large_parquet_file_is_compared_in_constant_memory_by_itself() -> None:
+    random = np.random.default_rng(2)
+    with pq.ParquetWriter("large.parquet", pa.schema([("price", pa.float64())])) as writer:
+        for _ in range(24):
+            writer.write_table(pa.table({"price": random.normal(size=500_000)}))
+    assert Path("large.parquet").stat().st_size > 64_000_000
+    sides = ("--reference", "year.parquet", "--current", "large.parquet", "--columns", "price")
+    assert peak_mib(*sides) < peak_mib(*sides, "--engine", "memory") - 150
+    answer = told("drift", *sides)
+    assert (answer["window"]["rows"], answer["columns"][0]["verdict"]) == (12_000_000, "ok")

@@ -47,14 +47,22 @@ def test_a_librarys_own_rule_takes_no_budget() -> None:
         parse_monitor("a", {"use": "ks", "column": "x", "compatible": "evidently", "alarm_budget": "1 per quarter"})
 
 
-def test_a_joint_method_is_judged_by_its_test_alone() -> None:
-    for declared in (
-        {"alarm_budget": "1 per quarter"},
-        {"persistence": {"windows": 2, "of": 3}},
-        {"season": "day_of_week"},
-    ):
-        with pytest.raises(ValidationError, match="no alarm_budget, persistence or season"):
-            parse_monitor("a", {"use": plugins.names("joint")[0], "columns": "all", **declared})
+def test_a_joint_method_takes_a_budget_persistence_and_a_season_but_no_segments() -> None:
+    declared = {
+        "use": plugins.names("joint")[0],
+        "columns": "all",
+        "alarm_budget": "1 per quarter",
+        "persistence": {"windows": 2, "of": 3},
+        "season": "day_of_week",
+    }
+    found = parse_monitor("a", declared)
+    assert (found.threshold, str(found.alarm_budget), str(found.persistence)) == (
+        None,
+        "1 per quarter",
+        "2 of 3 windows",
+    )
+    with pytest.raises(ValidationError, match="judged on all rows: no segments"):
+        parse_monitor("a", {"use": plugins.names("joint")[0], "columns": "all", "segments": "all"})
 
 
 @pytest.mark.parametrize("season", SEASONS)

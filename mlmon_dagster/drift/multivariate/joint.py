@@ -10,6 +10,10 @@ Table = Mapping[str, Array]
 """Columns by name: arrays of one length, numbers (NaN is missing), booleans or text (None is missing)."""
 
 
+JOINT = "joint"
+"""Stands for the column in the verdict of a monitor over several."""
+
+
 @dataclass(frozen=True)
 class Learned:
     """What a method keeps of the reference: a JSON document and arrays, no row as it came."""

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from mlmon_dagster.drift.calibration import Calibration, declaration_digest
 from mlmon_dagster.drift.covariance import Covariance
-from mlmon_dagster.drift.monitor import Drift, Monitor
-from mlmon_dagster.drift.multivariate.joint import JointMeasure, Learned, Table
+from mlmon_dagster.drift.judging import persisting, uncalibrated
+from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict
+from mlmon_dagster.drift.multivariate.joint import JOINT, JointMeasure, Learned, Table
 from mlmon_dagster.drift.multivariate.matrix import rows_of
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError
 from mlmon_dagster.plugins import load, name_of, names, unknown
-
-JOINT = "joint"
-"""Stands for the column in the verdict of a monitor over several."""
 
 NAMED = 3
 """Columns that a sentence names."""
@@ -27,6 +26,35 @@ class JointDrift:
 
     drift: Drift
     numbers: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a joint monitor is judged by beside what it learned: for an alarm budget, and for persistence."""
+
+    calibration: Calibration | None = None
+    rate: float = -1.0
+    """Share of windows that the alarm budget allows."""
+    past: tuple[bool | None, ...] = ()
+    """Whether it was above in the windows before, oldest first; None for one not judged."""
+
+    def threshold(self, monitor: Monitor, reference_rows: int, window_rows: int) -> float | None:
+        """The declared threshold, or the calibrated one where that is larger; None where a budget has none.
+
+        A window larger than all that were drawn has the threshold of the largest: methods look at so many rows only.
+        """
+        if monitor.alarm_budget is None:
+            return monitor.threshold
+        found = self.calibration
+        if found is None or found.declaration != declaration_digest(monitor, self.rate) or JOINT not in found.columns:
+            return None
+        curve = found.columns[JOINT]
+        thick = reference_rows * window_rows / max(reference_rows + window_rows, 1) > curve.sizes[-1]
+        drawn = curve.thresholds[-1] * curve.variation if thick else curve.at(reference_rows, window_rows)
+        return max(drawn, monitor.threshold or 0.0)
+
+
+ALONE = Basis()
 
 
 def is_joint(monitor: Monitor) -> bool:
@@ -43,13 +71,23 @@ def chosen(monitor: Monitor, table: Table, inputs: tuple[str, ...]) -> dict[str,
     return {name: table[name] for name in wanted}
 
 
-def judge_joint(learned: Learned, window: Table, monitor: Monitor) -> JointDrift:
+def judge_joint(learned: Learned, window: Table, monitor: Monitor, basis: Basis = ALONE) -> JointDrift:
     """Judged like one column: drift is a distance above the threshold with a p-value below the significance.
 
+    With an alarm budget the calibrated threshold decides alone, and persistence holds back what has not lasted.
     A window that cannot be compared is an `error` that says why, one without rows `no_data`, a thin one `insufficient`.
     """
     rows = (int(learned.about.get("rows", 0)), rows_of(window))
-    return judge_measured(lambda: monitor.method.measure(learned, window), rows, monitor)
+    return judge_measured(lambda: monitor.method.measure(learned, window), rows, monitor, basis)
+
+
+def unjudged(monitor: Monitor, verdict: Verdict, reason: str) -> JointDrift:
+    """The verdict of a monitor that could not measure."""
+    plugin: Any = type(monitor.method)
+    drift = Drift(
+        monitor.name, JOINT, name_of(plugin), None, None, None, verdict, reason, monitor.method.unit, 0, 0
+    )  # fmt: skip
+    return JointDrift(drift, {})
 
 
 def judge_covariances(reference: Profile, window: Profile, monitor: Monitor) -> JointDrift:
@@ -81,14 +119,19 @@ def _chosen(covariance: Covariance | None, columns: tuple[str, ...]) -> Covarian
     return covariance.only(columns)
 
 
-def judge_measured(measured: Callable[[], JointMeasure], sizes: tuple[int, int], monitor: Monitor) -> JointDrift:
+def judge_measured(
+    measured: Callable[[], JointMeasure], sizes: tuple[int, int], monitor: Monitor, basis: Basis = ALONE
+) -> JointDrift:
     """The verdict on what is measured, given the rows of reference and window."""
     plugin: Any = type(monitor.method)
     method, (before, rows) = name_of(plugin), sizes
     numbers: dict[str, float] = {}
-    verdict, value, p_value = "ok", None, None
+    verdict, value, p_value, exceeds = "ok", None, None, False
+    threshold = basis.threshold(monitor, before, rows)
     if not rows:
         verdict, reason = "no_data", "the window has no rows"
+    elif threshold is None:
+        verdict, reason = "error", uncalibrated(monitor, "the columns together")
     elif rows < monitor.minimum_rows:
         verdict, reason = "insufficient", f"{rows} rows, at least {monitor.minimum_rows} are needed"
     else:
@@ -98,22 +141,26 @@ def judge_measured(measured: Callable[[], JointMeasure], sizes: tuple[int, int],
             verdict, reason = "error", error.message
         else:
             value, p_value, numbers = found.value, found.p_value, dict(found.numbers)
-            drifted = value > (monitor.threshold or 0.0) and p_value < monitor.significance
-            verdict, reason = "drift" if drifted else "ok", _sentence(monitor, method, found, drifted)
+            significant = p_value < monitor.significance or monitor.alarm_budget is not None
+            exceeds = value > threshold and significant
+            verdict, reason = "drift" if exceeds else "ok", _sentence(monitor, method, found, threshold, exceeds)
+            if exceeds and monitor.persistence:
+                verdict, reason = persisting(monitor.persistence, basis.past, reason)
             if not np.isfinite(value):
                 verdict, reason = "error", f"{method} gives no finite number for this window"
     drift = Drift(
-        monitor.name, JOINT, method, value, p_value, monitor.threshold, verdict, reason, monitor.method.unit,  # type: ignore[arg-type]
-        before, rows,
+        monitor.name, JOINT, method, value, p_value, threshold, verdict, reason, monitor.method.unit,  # type: ignore[arg-type]
+        before, rows, exceeds,
     )  # fmt: skip
     return JointDrift(drift, numbers)
 
 
-def _sentence(monitor: Monitor, method: str, found: JointMeasure, drifted: bool) -> str:
+def _sentence(monitor: Monitor, method: str, found: JointMeasure, threshold: float, drifted: bool) -> str:
     size = f"{method} {found.value:.3g}"
     if drifted:
         told = f", most in {', '.join(found.columns[:NAMED])}" if found.columns else ""
-        return f"the columns together have drifted: {size} is above {monitor.threshold:g}{told}"
-    if found.value > (monitor.threshold or 0.0):
+        chance = f", which chance alone reaches {monitor.alarm_budget}" if monitor.alarm_budget else ""
+        return f"the columns together have drifted: {size} is above {threshold:.3g}{chance}{told}"
+    if found.value > threshold:
         return f"{size} is large but may be chance in so few rows"
-    return f"{size} is within {monitor.threshold:g}"
+    return f"{size} is within {threshold:.3g}"
