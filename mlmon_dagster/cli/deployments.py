@@ -27,6 +27,7 @@ COLUMNS = (
     "pipeline", "environment", "version", "strategy", "state", "share", "health", "requests", "failed", "latency",
     "keeps", "address", "id", "started",
 )  # fmt: skip
+KEEPS = COLUMNS.index("keeps")
 
 
 @click.command(help=HELP)
@@ -50,7 +51,11 @@ def command(pipeline: str | None, everything: bool, as_json: bool) -> None:
         output.document([{**asdict(one), "health": health.get(one.id), "traffic": seen.get(one.id)} for one in found])
         return
     rows = [_row(one, traffic.get(one.id), health.get(one.id)) for one in found]
-    output.table("Deployments", COLUMNS, rows, empty="nothing is deployed yet")
+    columns: tuple[str, ...] = COLUMNS
+    if all(row[KEEPS] in ("", "local") for row in rows):  # as everywhere: the place is needed for the address
+        columns = (*columns[:KEEPS], *columns[KEEPS + 1 :])
+        rows = [[*row[:KEEPS], *row[KEEPS + 1 :]] for row in rows]
+    output.table("Deployments", columns, rows, empty="nothing is deployed yet")
 
 
 def _row(one: "Deployment", seen: "Traffic | None", health: str | None) -> list[Any]:

@@ -32,8 +32,9 @@ UNWELL_SECONDS = 15.0
 
 def placement_of(pipeline: Pipeline, deployment: Deployment, version: ModelVersion) -> Placement:
     """What a target is asked for, so that the deployment runs as the pipeline declares."""
-    realtime = pipeline.stages.model_inferencing.realtime
-    return Placement(deployment.id, pipeline.name, deployment.environment, version, deployment.strategy, realtime)
+    declared = pipeline.stages.model_deployment.environments[deployment.environment]
+    serving = declared.serving(pipeline.stages.model_inferencing.realtime)
+    return Placement(deployment.id, pipeline.name, deployment.environment, version, deployment.strategy, serving)
 
 
 @dataclass(frozen=True)

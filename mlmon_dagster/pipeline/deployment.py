@@ -1,13 +1,14 @@
 """What stage 5 declares: how, and under which gate, a version enters each environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from mlmon_dagster.pipeline.forms import HEADER, Period
+from mlmon_dagster.pipeline.serving import Durability, RealtimeInferencing, WhenFull
 from mlmon_dagster.plugins import CONFIG, PluginField
 from mlmon_dagster.settings import ENVIRONMENTS
 
@@ -87,6 +88,13 @@ class EnvironmentDeployment:
         Field(pattern=HEADER, description="header whose value decides the version: the same caller meets the same one"),
     ] = None
 
+    durability: Annotated[
+        Durability | None, Field(description="what an answered prediction survives here (default: as `realtime` says)")
+    ] = None
+    when_full: Annotated[
+        WhenFull | None,
+        Field(description="what happens here while predictions cannot be logged (default: as `realtime` says)"),
+    ] = None
     scenarios: Annotated[
         str | None,
         Field(
@@ -105,6 +113,14 @@ class EnvironmentDeployment:
     def shares(self) -> tuple[int | str, ...]:
         """The steps a new version goes through."""
         return self.steps or STEPS[self.strategy]
+
+    def serving(self, realtime: RealtimeInferencing) -> RealtimeInferencing:
+        """How servers of this environment keep predictions, where `realtime` says it for all; `ValueError`."""
+        return replace(
+            realtime,
+            durability=self.durability or realtime.durability,
+            when_full=self.when_full or realtime.when_full,
+        )
 
     @property
     def watched_seconds(self) -> int:

@@ -348,6 +348,12 @@ class Stages:
     cicd_enforcement: Annotated[CicdEnforcement, MayBeEmpty()]
 
     def __post_init__(self) -> None:
+        for environment, declared in self.model_deployment.environments.items():
+            try:
+                declared.serving(self.model_inferencing.realtime)
+            except ValueError as error:
+                facts = {"message": f"{environment}: {error}", "at": f"model_deployment.{environment}.durability"}
+                raise PydanticCustomError("value_error", "{message}", facts) from None
         known = self.model_monitoring.check_names
         for environment, declared in self.model_deployment.environments.items():
             for name in declared.gate.checks:

@@ -15,7 +15,8 @@ from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.lifecycle.queries import deployments, live_deployment, promotion
 from mlmon_dagster.lifecycle.rollbacks import roll_back
-from mlmon_dagster.lifecycle.rollouts import Rollout
+from mlmon_dagster.lifecycle.rollouts import Rollout, placement_of
+from mlmon_dagster.pipeline.serving import RealtimeInferencing
 from mlmon_dagster.ports import Placement, Traffic
 
 WATCHED = 60
@@ -252,3 +253,12 @@ def test_killed_at_any_point_and_taken_up_again_it_ends_live_or_rolled_back(
     assert live is not None
     assert live.version == (1 if tripped else 2)
     once.ledger.verify()
+
+
+def test_an_environment_may_keep_predictions_otherwise_than_the_others(shelf: Shelf, once: Governance) -> None:
+    one = canary(shelf, durability="process", when_full="fail_open")
+    started = open_promotion(once, one, approved(once, one, "dev", 2).id)
+    declared = placement_of(one.pipeline, started, version(2)).serving
+    assert (declared.durability, declared.when_full, declared.sample) == ("process", "fail_open", 1.0)
+    plain = canary(shelf)
+    assert placement_of(plain.pipeline, started, version(2)).serving == RealtimeInferencing()

@@ -73,6 +73,8 @@ MISTAKES = {
     "missing_field": ("metric: latency_ms.p99, limit: 100", "limit: 100", "MISSING", "slow", "'metric' is missing"),
     "remote_nowhere": ("{batch: {each: window}}", "{realtime: {durability: remote}}", "VALUE", "{durability",
                        "`log` must say where"),
+    "remote_in_prod": ("      strategy: blue_green", "      durability: remote", "VALUE", "remote",
+                       "prod: `durability: "),
     "bands": ("{batch: {each: window}}", "{realtime: {moderate: 3}}", "VALUE", "{moderate", "(3) is above `high` (2)"),
     "durability": ("{batch: {each: window}}", "{realtime: {durability: remot}}", "VALUE", "remot",
                    "did you mean remote?"),
