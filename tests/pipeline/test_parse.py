@@ -144,7 +144,7 @@ def test_a_mistake_prints_as_a_place_that_editors_open() -> None:
     assert str(problems(changed("threshold", "treshold"))[0]) == (
         f"pipeline.yaml:{line}:{column}: unknown key 'treshold' in stages.model_monitoring.monitors.price_ks; "
         "did you mean threshold? (known: use, column, columns, threshold, alarm_budget, significance, minimum_rows, "
-        "compatible, persistence, season) [UNKNOWN_FIELD]"
+        "compatible, persistence, season, segments) [UNKNOWN_FIELD]"
     )
 
 
