@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-long test-spark lint types imports docs wheel bench bench-drift bench-batch bench-engines bench-serving ui screenshots clean
+.PHONY: demo test test-slow test-long test-spark lint types imports docs wheel bench bench-drift bench-batch bench-engines bench-serving bench-router ui screenshots clean
 
 demo: .venv/.installed
 	@$(BIN)/mlmon demo $(ARGS)
@@ -32,12 +32,14 @@ wheel: .venv/.installed-dev
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
-# PEER: Python of an environment of its own with mlflow and pyspark
 bench-serving: .venv/.installed-dev
 	@$(BIN)/python benchmarks/serving.py $(ARGS)
 
 bench-batch: .venv/.installed-dev
-	@$(BIN)/python benchmarks/batch.py --peer $(PEER) $(ARGS)
+	@$(BIN)/python benchmarks/batch.py $(if $(PEER),--peer $(PEER)) $(ARGS)
+
+bench-router: .venv/.installed-dev
+	@$(BIN)/python benchmarks/router.py $(ARGS)
 
 bench-engines: .venv/.installed-dev
 	@$(BIN)/python benchmarks/engines.py $(ARGS)

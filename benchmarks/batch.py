@@ -1,19 +1,24 @@
 """Parquet to Parquet: `mlmon batch-predict` on one core beside MLflow's `spark_udf` on two.
 
-python benchmarks/batch.py --peer /path/to/venv/bin/python [--rows 10000000] [--models linear,boosting]
+python benchmarks/batch.py [--peer /path/to/venv/bin/python] [--rows 10000000] [--models linear,boosting]
 
-The peer's environment holds mlflow, pyspark, scikit-learn and skops; Java must be there. Each side is a whole process:
-imports, loading, scoring and writing; Spark's session start is told apart. The table goes to standard output.
+The peer's environment holds mlflow, pyspark, scikit-learn and skops, and is made the first time; Java must be there. A
+peer that cannot be had is named, and ours is measured alone. Each side is a whole process: imports, loading, scoring
+and writing; Spark's session start is told apart.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from run import keep
+
+PACKAGES = ("mlflow==3.17.2", "pyspark>=4", "scikit-learn==1.9.1", "skops", "numpy<2.5", "pandas<3", "pyarrow")
 FEATURES = 5
 TRAINED_ON = 10_000
 
@@ -56,24 +61,70 @@ print(json.dumps({"session": 0.0, "wall": time.perf_counter() - began}))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peer", required=True, help="Python of the environment with mlflow and pyspark.")
+    parser.add_argument(
+        "--peer",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "peer-spark" / "bin" / "python",
+        help="Python of the environment with mlflow and pyspark; made where it is missing.",
+    )
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--models", default="linear,boosting")
     told = parser.parse_args()
-    print("| model | ours, 1 core (wall, CPU, peak) | `spark_udf`, local[2] without session start | wall | CPU |")
-    print("|---|---|---|---|---|")
+    missing = make_peer(told.peer)
+    lines = [
+        "| model | ours, 1 core (wall, CPU, peak) | `spark_udf`, local[2] without session start | wall | CPU |",
+        "|---|---|---|---|---|",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         write_rows(home / "in", told.rows)
         for name in told.models.split(","):
             write(home / name, name)
             ours = run([sys.executable, "-c", OURS], home / "in", home / name, home / f"ours_{name}", one_core=True)
-            peer = run([told.peer, "-c", PEER], home / "in", home / name, home / f"peer_{name}", one_core=False)
-            costs = " | ".join(
-                f"{one['wall']:.1f} s, {one['cpu']:.1f} s, {one['peak']:.0f} MiB" for one in (ours, peer)
-            )
-            ratios = " | ".join(f"{peer[what] / ours[what]:.1f}x" for what in ("wall", "cpu"))
-            print(f"| {name}, {told.rows / 1e6:g}M rows | {costs} | {ratios} |", flush=True)
+            peer = None
+            if not missing:
+                try:
+                    peer = run(
+                        [str(told.peer), "-c", PEER], home / "in", home / name, home / f"peer_{name}", one_core=False
+                    )
+                except RuntimeError as error:
+                    missing = f"Left out: `spark_udf`, {error}."
+            lines.append(line(f"{name}, {told.rows / 1e6:g}M rows", ours, peer))
+            print(lines[-1], flush=True)
+    if missing:
+        print(missing)
+    text = "\n".join(lines) + (f"\n\n{missing}" if missing else "")
+    chosen = f" ARGS='--rows {told.rows}'" if told.rows != 10_000_000 else ""
+    keep("batch", f"## Batches, Parquet to Parquet\n\n{text}", f"make bench-batch{chosen}")
+
+
+def make_peer(python: Path) -> str:
+    """Makes the peer's environment where it is missing; why it cannot be had, or nothing."""
+    if not shutil.which("java"):
+        return "Left out: `spark_udf`, there is no Java."
+    if python.exists():
+        return ""
+    print("installing Spark ...", flush=True)
+    uv = str(Path(sys.executable).parent / "uv")
+    try:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(python.parents[1])], check=True)
+        subprocess.run([uv, "pip", "install", "-q", "--python", str(python), *PACKAGES], check=True)
+    except (subprocess.CalledProcessError, OSError) as error:
+        shutil.rmtree(python.parents[1], ignore_errors=True)
+        return f"Left out: `spark_udf`, its environment cannot be made: {error}."
+    return ""
+
+
+def line(name: str, ours: dict[str, float], peer: dict[str, float] | None) -> str:
+    """A row of the table."""
+    costs = [cost(ours), "" if peer is None else cost(peer)]
+    ratios = ["" if peer is None else f"{peer[what] / ours[what]:.1f}x" for what in ("wall", "cpu")]
+    return "| " + " | ".join([name, *costs, *ratios]) + " |"
+
+
+def cost(one: dict[str, float]) -> str:
+    """Wall, CPU, peak."""
+    return f"{one['wall']:.1f} s, {one['cpu']:.1f} s, {one['peak']:.0f} MiB"
 
 
 def write_rows(folder: Path, rows: int) -> None:
@@ -119,7 +170,8 @@ def run(command: list[str], source: Path, model: Path, target: Path, *, one_core
         env=environ,
     )
     output, _ = told.communicate()
-    assert told.returncode == 0, f"{command[0]} failed"
+    if told.returncode:
+        raise RuntimeError(f"it ended with {told.returncode}")
     lines = [json.loads(line) for line in output.decode().splitlines() if line.startswith("{")]
     return {key: value for line in lines for key, value in line.items()}
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from batch import write
+from run import keep
 
 from mlmon_dagster.adapters.mlflow.manifest import verify
 from mlmon_dagster.adapters.targets._process import ServerProcess, spawn
@@ -28,8 +29,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--connections", default="1,16")
     told = parser.parse_args()
-    print("| connections | server alone, p50 | through the router, p50 | CPU of the router | CPU of the server |")
-    print("|---|---|---|---|---|")
+    lines = [
+        "| connections | server alone, p50 | through the router, p50 | CPU of the router | CPU of the server |",
+        "|---|---|---|---|---|",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         routes = Routes(0)
@@ -47,14 +50,18 @@ def main() -> None:
             before = {name: cpu(home / name) for name in ("router", "a", "b")}
             routed = asyncio.run(load(address, told.requests, connections))
             used = {name: (cpu(home / name) - before[name]) / told.requests * 1e6 for name in before}
-            print(
+            lines.append(
                 f"| {connections} | {direct * 1e6:.0f} µs | {routed * 1e6:.0f} µs | {used['router']:.0f} µs"
-                f" | {used['a'] + used['b']:.0f} µs |",
-                flush=True,
+                f" | {used['a'] + used['b']:.0f} µs |"
             )
+            print(lines[-1], flush=True)
         keeper.end()
         for name in ("a", "b"):
             ServerProcess(home / name).stop()
+    about = (
+        "One linear model in two versions, 90 to 10; the client, which is slower than all of them, runs beside them."
+    )
+    keep("router", f"## The local target's router\n\n{about}\n\n" + "\n".join(lines), "make bench-router")
 
 
 def start(home: Path, name: str) -> Route:
@@ -90,7 +97,7 @@ async def load(address: str, requests: int, connections: int) -> float:
 
 def cpu(home: Path) -> float:
     """CPU seconds that the process of a home has used."""
-    fields = Path(f"/proc/{(home / 'running').read_text()}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{(home / 'running').read_text().strip()}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -53,7 +53,7 @@ class Router:
         self._waiting = 0
         self._left: list[Backend] = []
         self._prefix, self._numbers = os.urandom(6).hex(), itertools.count()
-        self._addresses: dict[str, tuple[str, int]] = {}
+        self._addresses: dict[str, str | tuple[str, int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.apply()
 
@@ -164,8 +164,11 @@ class Router:
 
     async def _connect(self, exchange: Exchange, backend: Backend, replica: Replica) -> None:
         try:
-            host, port = self._address(replica.home)
-            _, upstream = await self._loop.create_connection(lambda: Upstream(self, backend, replica), host, port)
+            where, made = self._address(replica.home), lambda: Upstream(self, backend, replica)
+            if isinstance(where, str):
+                _, upstream = await self._loop.create_unix_connection(made, where)
+            else:
+                _, upstream = await self._loop.create_connection(made, *where)
         except OSError:
             backend.pending -= 1
             self._addresses.pop(replica.home, None)
@@ -174,14 +177,15 @@ class Router:
         backend.pending -= 1
         upstream.send(exchange, self._loop.time())
 
-    def _address(self, home: str) -> tuple[str, int]:
-        """Where the process of a home listens; a process that came back listens elsewhere."""
+    def _address(self, home: str) -> str | tuple[str, int]:
+        """Where the process of a home listens: its socket, or host and port; one that came back may do so elsewhere."""
         if home not in self._addresses:
-            address = ServerProcess(self._folder / home).address
+            process = ServerProcess(self._folder / home)
+            path, address = process.socket, process.address
             if address is None:
                 raise ConnectionRefusedError(f"{home} is not ready")
             host, _, port = address.rpartition("/")[2].rpartition(":")
-            self._addresses[home] = host, int(port)
+            self._addresses[home] = str(path) if path is not None else (host, int(port))
         return self._addresses[home]
 
     def answered(

@@ -30,9 +30,8 @@ class Connections:
 
     async def accept(self, listener: socket.socket) -> asyncio.Server:
         """Accepts connections on `listener`; closing what this returns ends that, and leaves the connections."""
-        server = await self._loop.create_server(
-            lambda: HttpConnection(self._handler, self), sock=listener, backlog=2048
-        )
+        begins = self._loop.create_unix_server if listener.family == socket.AF_UNIX else self._loop.create_server
+        server = await begins(lambda: HttpConnection(self._handler, self), sock=listener, backlog=2048)
         self._servers.append(server)
         return server
 

@@ -115,6 +115,14 @@ class ServerProcess:
             return None
 
     @property
+    def socket(self) -> Path | None:
+        """Where the server is reached from this machine without TCP, once it is ready."""
+        try:
+            return Path(json.loads((self.home / "server.json").read_text())["socket"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    @property
     def told(self) -> dict[str, Any]:
         """What the server was started with; empty for what was never started."""
         try:
