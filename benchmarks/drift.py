@@ -9,6 +9,7 @@ anew and keeps the others.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -137,7 +138,8 @@ def report(found: dict[str, dict[str, float]], stream_rows: int) -> str:
         lines.append(f"\nThe two AUCs differ by {abs(found['ours_auc']['answer'] - found['sklearn_auc']['answer'])}.")
     lines.append(
         "\nRows may come from several runs on this machine (`--only`). Peers on numpy 2 are told to sort with AVX2 on"
-        " Zen 4 as ours is. Scipy's windows are two, counted 25 times. A row that is not here was not measured."
+        " Zen 4 as ours is. The windows of Evidently and of scipy are two, counted 25 times. A row that is not here was"
+        f" not measured. Load average when this was written: {os.getloadavg()[2]:.0f}."
     )
     return "\n".join(lines)
 

@@ -63,7 +63,7 @@ def test_a_spoilt_profile_is_refused(spoil: object) -> None:
 
 
 def test_a_profile_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlmon_dagster.drift.archive.VERSION", 99)
+    monkeypatch.setattr("mlmon_dagster.drift.archive.PLAIN_VERSION", 99)
     raw = profile().to_bytes()
     monkeypatch.undo()
     with pytest.raises(DataError, match="version 99"):
