@@ -16,6 +16,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "contracts/test_races.py::test_what_is_sent_eight_times_at_once_has_one_effect",
         "web/test_hostile_tokens.py::test_a_workflow_token_counts_once_also_when_it_comes_eight_times_at_once",
         "web/test_lists.py::test_keys_that_race_have_one_effect",
+        "web/test_webhooks.py::test_w09_a_delivery_that_comes_again_changes_nothing_however_many_come_at_once",
     ),
     "t_csrf_matrix": (
         "web/test_threats.py::test_no_route_is_changed_from_a_foreign_page",
@@ -25,6 +26,8 @@ THREATS: dict[str, tuple[str, ...]] = {
     "t_graphql_bypass": (
         "web/test_dagster_pages.py::test_no_attack_reaches_the_webserver",
         "web/test_dagster_pages.py::test_no_mutation_of_a_real_webserver_is_carried_out_through_our_door",
+        "web/test_dagster_pages.py::test_nothing_that_is_sent_by_hand_reaches_the_webserver",
+        "web/test_dagster_pages.py::test_nothing_that_is_sent_by_hand_changes_a_running_stack",
         "stories/test_gate.py::test_graphql_is_refused_as_well",
     ),
     "t_swap_artifact": (
@@ -57,6 +60,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "contracts/test_ledger.py::test_tampering_is_found_at_the_first_bad_entry",
         "lifecycle/test_every_write.py::test_whoever_keeps_something_outside_of_the_log_records_it",
         "web/test_story.py::test_every_change_is_in_the_audit_log_with_its_receipt",
+        "web/test_reach.py::test_every_change_answers_with_a_receipt",
     ),
     "t_canary_leak": (
         "web/test_threats.py::test_what_is_refused_is_repeated_nowhere",
@@ -65,11 +69,16 @@ THREATS: dict[str, tuple[str, ...]] = {
     ),
     "t_idor": (
         "web/test_threats.py::test_nothing_of_a_foreign_project_is_found_by_its_address",
+        "web/test_reach.py::test_an_object_of_another_project_is_not_there_whatever_is_sent",
         "contracts/test_desk.py::test_of_a_foreign_project_not_even_the_names_are_seen",
     ),
-    "t_ssrf": ("web/test_webhooks.py",),
+    "t_ssrf": (
+        "web/test_reach.py::test_addresses_in_a_message_lead_nowhere_but_to_sns",
+        "web/test_webhooks.py::test_a_message_that_is_not_believed",
+    ),
     "t_no_trace": ("web/test_bad_input.py", "web/test_fuzz.py::test_no_request_of_any_role_makes_the_server_fail"),
     "t_slow": (
+        "web/test_reach.py::test_two_hundred_silent_connections_keep_nobody_waiting",
         "web/test_wire.py::test_half_open_requests_do_not_keep_others_waiting",
         "web/test_wire.py::test_a_body_that_comes_too_slowly_is_cut_off",
     ),
