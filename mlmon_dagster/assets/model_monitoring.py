@@ -95,7 +95,8 @@ def _judge_monitors(
 
 
 def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> CheckResult:
-    telling = [drift.reason for drift in judged if drift.verdict != "ok" or drift.exceeds]
+    telling = [one.reason for one in judged if (one.verdict != "ok" or one.exceeds) and not _thin_segment(one)]
+    telling += _thin_segments(judged)
     measured = {_metric(drift): drift.value for drift in judged if drift.value is not None}
     if persists:
         measured |= {f"{EXCEEDS}{column}": float(above) for column, above in exceeding(judged).items()}
@@ -116,6 +117,21 @@ def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> C
     columns = f"{len(judged)} columns stay" if len(judged) != 1 else "1 column stays"
     reason = "; ".join(telling) or f"{columns} within {'their thresholds' if len(judged) != 1 else 'its threshold'}"
     return CheckResult(name, window_verdict(judged), reason, measured, table=table)
+
+
+def _thin_segment(drift: Drift) -> bool:
+    return drift.segment is not None and drift.verdict in ("no_data", "insufficient")
+
+
+def _thin_segments(judged: tuple[Drift, ...]) -> list[str]:
+    """One phrase for each segment with too few rows."""
+    found: dict[str, list[str]] = {}
+    for one in judged:
+        if _thin_segment(one):
+            found.setdefault(str(one.segment), []).append(one.reason)
+    return [
+        first + (f" (and so for {len(others)} more columns)" if others else "") for first, *others in found.values()
+    ]
 
 
 def _metric(drift: Drift) -> str:

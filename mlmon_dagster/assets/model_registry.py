@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlmon_dagster.adapters.tables import arrays_of
 from mlmon_dagster.assets import callables
 from mlmon_dagster.assets.attribution import attribution_files
+from mlmon_dagster.assets.batch import carried
 from mlmon_dagster.assets.drift_segments import segment_files
 from mlmon_dagster.assets.expectation import expect
 from mlmon_dagster.assets.expected import EXPECTATION
@@ -68,6 +69,8 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
     predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
     expectation = None if fitted.unseen is None else expect(stage, table, predictions, fitted.unseen, fitted.inputs)
     scored = table.append_column(PREDICTION, pa.array(predictions))
+    kept = dict.fromkeys((*carried(stage.pipeline), *fitted.inputs, PREDICTION))
+    scored = scored.select([name for name in kept if name in scored.column_names])  # what windows will have too
     columns = scored.select([*fitted.inputs, PREDICTION])
     profile = Profile.of(columns_of(columns), exact=_needs_every_value(stage.pipeline))
     facts = {

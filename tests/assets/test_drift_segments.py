@@ -39,7 +39,7 @@ def test_a_segment_without_rows_is_told_and_does_not_hide_that_the_whole_was_jud
     made = declaring(world, segments=["giant"], threshold=0.3)
     (check,) = made.judge(20, made.register(), rows=400).checks
     assert check.verdict == "ok"
-    assert "in giant, size: the window has no rows" in check.reason
+    assert check.reason == "in giant, size: the window has no rows (and so for 1 more columns)"
 
 
 def test_a_version_that_was_registered_without_the_segment_is_an_error_that_says_so(world: World) -> None:
