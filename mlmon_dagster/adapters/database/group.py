@@ -4,8 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlmon_dagster.adapters.database.engine import translated
@@ -16,6 +17,21 @@ LARGEST = 64
 
 PATIENCE_SECONDS = 1.0
 """After this, who waits for a commit makes it, in case the one who should have was interrupted."""
+
+
+SAVEPOINT, DUE = "SAVEPOINT command", "a savepoint is due"
+"""On Postgres the savepoint of a command travels with its first statement: one way to the server and back less."""
+
+
+def _marked(
+    connection: Connection, cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
+) -> tuple[str, Any]:
+    if not connection.info.pop(DUE, False):
+        return statement, parameters
+    if not many:
+        return f"{SAVEPOINT}; {statement}", parameters
+    cursor.execute(SAVEPOINT)
+    return statement, parameters
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,7 @@ class GroupCommit:
         self._turn, self._count = threading.Lock(), threading.Lock()
         self._waiting = 0
         self._group: Group | None = None
+        event.listen(engine, "before_cursor_execute", _marked, retval=True)
 
     @contextmanager
     def command(self) -> Iterator[Group]:
@@ -89,21 +106,32 @@ class GroupCommit:
     @contextmanager
     def _alone(self, group: Group) -> Iterator[None]:
         """A command that fails undoes only itself; the first one of a group takes the group along."""
-        first, group.size = not group.size, group.size + 1
+        first, info, group.size = not group.size, group.connection.info, group.size + 1
         try:
             if not first:
-                group.connection.exec_driver_sql("SAVEPOINT command")
+                self._mark(group)
             yield
         except BaseException as error:
             group.size -= 1
             if first:
                 self._end(group, error)
-                raise
-            try:
-                group.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT command")
-            except SQLAlchemyError:
-                self._end(group, error)
+            elif not info.pop(DUE, False):
+                self._undo(group, error)
             raise
+        finally:
+            info.pop(DUE, None)
+
+    def _mark(self, group: Group) -> None:
+        if self._engine.dialect.name == "postgresql":
+            group.connection.info[DUE] = True
+        else:
+            group.connection.exec_driver_sql(SAVEPOINT)
+
+    def _undo(self, group: Group, error: BaseException) -> None:
+        try:
+            group.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT command")
+        except SQLAlchemyError:
+            self._end(group, error)
 
     def _end(self, group: Group, error: BaseException | None = None) -> None:
         """Commits, unless an error says that the group is lost; called by who has the turn."""

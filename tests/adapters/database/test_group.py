@@ -101,6 +101,24 @@ def test_a_command_that_fails_leaves_the_others_of_its_group(database: Database,
     database.ledger.verify()
 
 
+def test_a_command_that_fails_before_it_asked_for_anything_leaves_the_one_before(database: Database) -> None:
+    def fail() -> None:
+        with pytest.raises(RuntimeError), database.ledger.transaction():
+            raise RuntimeError
+
+    late = threading.Thread(target=fail)
+
+    def begin(books: Transaction) -> None:
+        late.start()
+        while not database.ledger._commands._waiting:
+            threading.Event().wait(0.001)
+
+    Crowd(database).carry_out(("a", well), ("b", well), ("c", begin))
+    late.join()
+    assert sorted(lines(database)) == ["a", "b", "c"]
+    database.ledger.verify()
+
+
 def test_a_lost_connection_fails_the_whole_group_and_the_next_one_does_well(database: Database) -> None:
     def lose(books: Any) -> None:
         connection = books._connection
