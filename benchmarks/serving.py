@@ -21,11 +21,12 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from serving_goals import goals
-from serving_peers import FEATURES, Question, Server, make_environments, ours, peers, rows
+from serving_peers import FEATURES, Question, Server, logs_of, make_environments, ours, peers, rows
 
 MODELS = {
     "lr": "Linear regression",
@@ -64,7 +65,7 @@ def main() -> None:
         measured[model] = found
         tables.append("\n\n".join([table(model, found), *absent]))
         print(f"{tables[-1]}\n", flush=True)
-        shutil.rmtree(work / "logs", ignore_errors=True)
+        shutil.rmtree(logs_of(work), ignore_errors=True)
     summary = goals(measured, work)
     print(summary)
     left = [f"Left out: {name}, {reason}" for name, reason in missing.items()]
@@ -117,7 +118,8 @@ def measure(
     """(Server -> what was measured, after each was warmed up, lines for those left out); every round has its order."""
     running: list[tuple[Server, subprocess.Popen[bytes]]] = []
     found: dict[str, Any] = {}
-    absent = []
+    absent: list[str] = []
+    refused: set[tuple[str, str]] = set()
     try:
         for server in servers:
             try:
@@ -128,20 +130,28 @@ def measure(
                 continue
             running.append((server, process))
             found[server.name] = {"start": start, "runs": defaultdict(list)}
-        for server, _ in running:
-            wrk(server, server.single, 4, 1)
         for server, process in running:
+            with suppress(MissingServerError):  # said when it is measured
+                wrk(server, server.single, 4, 1)
             found[server.name]["memory"] = memory(tree(process.pid))
             for question in server.batches.values():
-                wrk(server, question, 1, 1)
+                with suppress(MissingServerError):
+                    wrk(server, question, 1, 1)
         for _ in range(rounds):
             random.shuffle(running)
             for server, process in running:
-                one = found[server.name]
-                for count in connections:
-                    one["runs"][f"c{count}"].append(asked(server, process, server.single, count, seconds))
-                for form, question in server.batches.items():
-                    one["runs"][form].append(asked(server, process, question, 1, seconds))
+                asks = [(f"c{count}", server.single, count) for count in connections]
+                asks += [(form, question, 1) for form, question in server.batches.items()]
+                for name, question, count in asks:
+                    if (server.name, name) in refused:
+                        continue
+                    try:
+                        found[server.name]["runs"][name].append(asked(server, process, question, count, seconds))
+                    except MissingServerError as error:
+                        refused.add((server.name, name))
+                        found[server.name]["runs"].pop(name, None)
+                        absent.append(f"Left out: {server.name} for {name}, {error}")
+                        print(absent[-1], flush=True)
     finally:
         for _, process in running:
             stop(process)
@@ -194,7 +204,7 @@ def asked(
 
 
 def wrk(server: Server, question: Question, connections: int, seconds: int) -> dict[str, float]:
-    """Requests as quick as they are answered; a refused one ends the benchmark."""
+    """Requests as quick as they are answered; `MissingServerError` when one was refused."""
     place = f"/tmp/mlmon-bench-{os.getpid()}"  # noqa: S108
     Path(f"{place}.body").write_bytes(question.body)
     Path(f"{place}.lua").write_text(
@@ -208,7 +218,7 @@ def wrk(server: Server, question: Question, connections: int, seconds: int) -> d
     answer = subprocess.run([*command, url], capture_output=True, text=True).stdout
     numbers = re.search(r"RESULT (\S+) (\S+) (\S+) (\S+) (\S+)", answer)
     if numbers is None or int(numbers[5]):
-        sys.exit(f"{server.name} refused requests:\n{answer}")
+        raise MissingServerError(f"it refused requests: {' '.join(answer.split())[-200:]}")
     requests, duration, median, late = (float(numbers[place]) for place in range(1, 5))
     return {"requests": requests, "rps": requests / duration * 1e6, "p50_ms": median / 1000, "p99_ms": late / 1000}
 
@@ -260,7 +270,8 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 def table(model: str, found: dict[str, Any]) -> str:
     """One model's servers, each as a ratio to MLflow's."""
-    counts = [name for name in next(iter(found.values()))["runs"] if re.fullmatch(r"c\d+", name)]
+    counts = sorted({name for one in found.values() for name in one["runs"] if re.fullmatch(r"c\d+", name)})
+    counts.sort(key=lambda name: int(name[1:]))
     header = ["server", "start", "memory", *(f"{name[1:]} conn: rps, p50 / p99 ms, CPU µs" for name in counts)]
     header += ["rps x mlflow @" + " / ".join(name[1:] for name in counts), "10,000 rows: rows per CPU second, x mlflow"]
     lines = [f"### {MODELS[model]}", "", "| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
@@ -268,9 +279,13 @@ def table(model: str, found: dict[str, Any]) -> str:
     for name, one in found.items():
         cells = [name, f"{one['start']:.1f} s", f"{one['memory']:.0f} MiB"]
         for count in counts:
+            if count not in one["runs"]:
+                cells.append("")
+                continue
             rate, median, late, spent = (mid(one, count, key) for key in ("rps", "p50_ms", "p99_ms", "cpu_us"))
             cells.append(f"{rate:,.0f}, {median:.2f} / {late:.1f}, {spent:,.0f}")
-        ratios = [mid(one, count, "rps") / mid(base, count, "rps") for count in counts] if base else []
+        shared = [count for count in counts if base and count in base["runs"] and count in one["runs"]]
+        ratios = [mid(one, count, "rps") / mid(base, count, "rps") for count in shared] if base else []
         cells.append(" / ".join(f"{ratio:.1f}x" for ratio in ratios))
         forms = [form for form in one["runs"] if form not in counts]
         cells.append("; ".join(batch(one, form, base) for form in forms))
@@ -281,7 +296,7 @@ def table(model: str, found: dict[str, Any]) -> str:
 def batch(one: dict[str, Any], form: str, base: dict[str, Any] | None) -> str:
     """Rows per CPU second of one form of body."""
     spent = mid(one, form, "cpu_us")
-    against = f", {mid(base, 'split', 'cpu_us') / spent:.1f}x" if base else ""
+    against = f", {mid(base, 'split', 'cpu_us') / spent:.1f}x" if base and "split" in base["runs"] else ""
     return f"{form} {BATCH * 1000 / spent:,.0f}k{against}"
 
 

@@ -54,7 +54,7 @@ def requests(found: Found, model: str, work: Path) -> str:
 
 def processor(found: Found, model: str, work: Path) -> str:
     """CPU of a request against the better of the other servers."""
-    peers = [mid(found, name, "c16", "cpu_us") for name in ADAPTIVE if name in found]
+    peers = [mid(found, name, "c16", "cpu_us") for name in ADAPTIVE if name in found and "c16" in found[name]["runs"]]
     return both(lambda name: min(peers) / mid(found, name, "c16", "cpu_us"), "%.1fx") if peers else ""
 
 
@@ -76,7 +76,10 @@ def logging(found: Found, model: str, work: Path) -> str:
 
 def batches(found: Found, model: str, work: Path) -> str:
     """Rows per CPU second in the Open Inference Protocol against MLServer, both in JSON; ours as bytes."""
-    peer = min(mid(found, name, "V2", "cpu_us") for name in ADAPTIVE[2:] if name in found)
+    peers = [mid(found, name, "V2", "cpu_us") for name in ADAPTIVE[2:] if name in found and "V2" in found[name]["runs"]]
+    if not peers:
+        return ""
+    peer = min(peers)
     return " / ".join(f"{peer / mid(found, 'ours, local', form, 'cpu_us'):.1f}x" for form in ("V2", "V2, bytes"))
 
 

@@ -1,6 +1,7 @@
 """The servers that are compared: each in an environment of its own, with the same fitted models."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -135,6 +136,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def logs_of(work: Path) -> Path:
+    """Where our servers of this run keep their logs."""
+    return work / f"logs-{os.getpid()}"
+
+
 def ours(model: str, work: Path) -> Iterator[Server]:
     """Our server: with every promise, with the weaker one, without the log, and without drift and metrics, too."""
     directory, one, many = work / "models" / model, rows(1), rows(10_000)
@@ -153,7 +159,7 @@ def ours(model: str, work: Path) -> Iterator[Server]:
     }
     for name, options in kinds.items():
         port = free_port()
-        log = work / "logs" / f"{model}{name.replace(' ', '_')}{port}"
+        log = logs_of(work) / f"{model}{name.replace(' ', '_')}{port}"
         command = [str(Path(sys.executable).parent / "mlmon"), "serve", "--model-dir", str(directory)]
         command += ["--port", str(port), "--log-dir", str(log), *options]
         yield Server(f"ours, {name}", tuple(command), port, single, batches if name == "local" else {})
