@@ -32,7 +32,6 @@ if not version("numpy").startswith("1."):  # as ours does for itself: numpy 2 th
 import numpy as np  # noqa: E402
 
 NUMERIC = [f"n{place:02d}" for place in range(20)]
-TEXTS = ["cs0", "cs1", "cs2"]
 CATEGORICAL = ["ci0", "ci1", "cs0", "cs1", "cs2"]
 METHODS = {"ks": ["ks", "chi_square"], "all": None}
 Job = Callable[[], Any]
@@ -83,19 +82,15 @@ def bare_sort(data: Path, size: str) -> Job:
 
 
 def ours_windows(data: Path) -> Job:
-    """All windows from their files, text as codes of a dictionary; the reference is fitted once, before."""
+    """All windows from their files, column by column; the reference is fitted once, before."""
     import pandas as pd
-    import pyarrow.parquet as pq
 
     from mlmon_dagster import Profile
+    from mlmon_dagster.adapters.parquet import LazyColumns
 
     profile = Profile.of(pd.read_parquet(data / "L_reference.parquet"), exact=True)
     files = sorted((data / "windows").glob("*.parquet"))
-
-    def run(file: Path) -> Any:
-        return profile.compare(pq.read_table(file, read_dictionary=TEXTS, use_threads=False))
-
-    return lambda: [run(file) for file in files]
+    return lambda: [profile.compare(LazyColumns(file)) for file in files]
 
 
 def evidently(data: Path, size: str, count: int = 0) -> Job:

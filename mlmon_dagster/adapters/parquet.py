@@ -1,6 +1,6 @@
 """Parquet files as a stream: one column of a few hundred thousand rows at a time, whatever the size of the files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,6 +115,29 @@ class ParquetFiles:
     @cached_property
     def _schemas(self) -> tuple["pyarrow.Schema", ...]:
         return tuple(_opened(file).schema_arrow for file in self.files)
+
+
+class LazyColumns(Mapping[str, "pyarrow.ChunkedArray"]):
+    """A Parquet file as a table of which each column is read when it is asked for, text as codes of a dictionary.
+
+    `Profile.compare` takes it: one column is in memory at a time, and its memory serves the next one.
+    """
+
+    def __init__(self, file: str | Path) -> None:
+        schema = _opened(Path(file)).schema_arrow
+        self._names = tuple(schema.names)
+        self._file = _opened(Path(file), [field.name for field in schema if _is_text(field.type)])
+
+    def __getitem__(self, name: str) -> "pyarrow.ChunkedArray":
+        if name not in self._names:
+            raise KeyError(name)
+        return self._file.read([name], use_threads=False).column(0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def is_parquet(place: str) -> bool:

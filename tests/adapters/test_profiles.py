@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlmon_dagster import plugins
-from mlmon_dagster.adapters.parquet import ParquetFiles, is_parquet
+from mlmon_dagster.adapters.parquet import LazyColumns, ParquetFiles, is_parquet
 from mlmon_dagster.adapters.profiles import (
     build_profile,
     build_profile_by,
@@ -147,3 +147,14 @@ def test_engines_take_the_edges_from_the_same_rows(
     files = written(tmp_path / "rows", values, 3, 7_000)
     by = plugins.parse("engine", engine)
     assert build_profile_by(by, Rows(place=files)).digest == build_profile(files).digest
+
+
+def test_a_file_compares_column_by_column_like_its_table(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    sides = [pa.table({"x": random.normal(size=300), "city": random.choice(["Ulm", "Bonn"], 300)}) for _ in range(2)]
+    pq.write_table(sides[1], tmp_path / "window.parquet")
+    profile, columns = Profile.of(sides[0]), LazyColumns(tmp_path / "window.parquet")
+    assert list(columns) == ["x", "city"]
+    assert profile.compare(columns) == profile.compare(sides[1])
+    with pytest.raises(DataError, match="city"):
+        Profile.of({"place": ["Ulm"]}).compare(columns)
