@@ -106,6 +106,7 @@ def _compare(
     from mlmon_dagster.drift.frames import columns_of
     from mlmon_dagster.drift.judging import Evidence
     from mlmon_dagster.drift.monitor import verdict_of
+    from mlmon_dagster.drift.multivariate.judging import require_sums_enough
     from mlmon_dagster.drift.profile import Profile
 
     if reference is None or current is None:
@@ -124,6 +125,8 @@ def _compare(
     now: Mapping[str, Column]
     if engine:
         joint = _is_joint(method)
+        if joint:
+            require_sums_enough(method)
         profile, window = counted(engine, *sides, covariance=joint)
         before, now, rows = profile.columns, window.columns, window.rows
     elif profiles:

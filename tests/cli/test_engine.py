@@ -84,7 +84,7 @@ def test_a_table_and_a_report_are_made_of_counts() -> None:
         (("--engine", "{use"), "cannot be read"),
         (("--engine", "spark", "--compatible", "scipy"), "--compatible needs every value"),
         (("--engine", "ibis"), "it cannot choose the grids of a new one"),
-        (("--engine", "streaming", "--method", "mmd"), "a joint method needs the rows"),
+        (("--engine", "streaming", "--method", "mmd"), "mmd needs the rows; from profiles come correlation_shift"),
         (("--engine", "memory", "--report", "r.html", "--report-by", "evidently"), "needs the rows"),
     ],
 )

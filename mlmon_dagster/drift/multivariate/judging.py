@@ -94,9 +94,7 @@ def judge_covariances(reference: Profile, window: Profile, monitor: Monitor) -> 
     """The same from two profiles that keep a covariance, for methods that sums are enough for; else `InputError`."""
     plugin: Any = type(monitor.method)
     method = name_of(plugin)
-    if not hasattr(monitor.method, "compare"):
-        able = [name for name in names("joint") if hasattr(load("joint", name), "compare")]
-        raise InputError(f"{method} needs the rows; from profiles come {', '.join(able)}")
+    require_sums_enough(method)
     for side, one in (("reference", reference), ("window", window)):
         if one.covariance is None:
             raise InputError(
@@ -109,6 +107,13 @@ def judge_covariances(reference: Profile, window: Profile, monitor: Monitor) -> 
         raise InputError("the window's covariance is of another reference", hint="mlmon profile build --like REFERENCE")
     other = window.covariance.only(chosen.names)
     return judge_measured(lambda: monitor.method.compare(chosen, other), (reference.rows, window.rows), monitor)
+
+
+def require_sums_enough(method: str) -> None:
+    """`InputError` for a joint method that needs the rows, and which do not."""
+    able = [name for name in names("joint") if hasattr(load("joint", name), "compare")]
+    if method not in able:
+        raise InputError(f"{method} needs the rows; from profiles come {', '.join(able)}")
 
 
 def _chosen(covariance: Covariance | None, columns: tuple[str, ...]) -> Covariance:
