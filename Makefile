@@ -46,6 +46,7 @@ bench-engines: .venv/.installed-dev
 
 bench-drift: .venv/.installed-dev
 	@$(BIN)/python benchmarks/drift.py $(ARGS)
+	@$(BIN)/python benchmarks/alarms.py
 
 docs: .venv/.installed-docs
 	@$(BIN)/mkdocs build --strict

@@ -91,7 +91,7 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
             **attribution_files(stage.pipeline, fitted.model, frame[list(fitted.inputs)]),
         },
     )
-    calibrations = _attach_basis(stage, ports, version, profile, (columns, table), windows)
+    calibrations = _attach_basis(stage, ports, version, profile, (columns, scored), windows)
     segments = segment_files(stage.pipeline, scored, profile)
     if segments:
         ports.registry.attach(version, segments)
