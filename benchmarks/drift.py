@@ -139,7 +139,8 @@ def report(found: dict[str, dict[str, float]], stream_rows: int) -> str:
     lines.append(
         "\nRows may come from several runs on this machine (`--only`). Peers on numpy 2 are told to sort with AVX2 on"
         " Zen 4 as ours is. The windows of Evidently and of scipy are two, counted 25 times. A row that is not here was"
-        f" not measured. Load average when this was written: {os.getloadavg()[2]:.0f}."
+        " not measured. Both sides of the stream read it from the page cache."
+        f" Load average when this was written: {os.getloadavg()[2]:.0f}."
     )
     return "\n".join(lines)
 
