@@ -179,7 +179,7 @@ def run(command: list[str], source: Path, model: Path, target: Path, *, one_core
 CHILD = """
 import json, os, resource, subprocess, sys, threading, time
 process = subprocess.Popen(sys.argv[1:])
-peak, done = 0, threading.Event()
+peak, done, seconds = 0, threading.Event(), {}
 
 def tree(pid):
     found = [pid]
@@ -198,10 +198,20 @@ def pss(pid):
         return 0
     return int(text.partition("Pss:")[2].split()[0])
 
+def spent(pid):
+    try:
+        told = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+    except OSError:
+        return
+    seconds[pid] = (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
 def watch():
     global peak
     while not done.wait(0.2):
-        peak = max(peak, sum(map(pss, tree(process.pid))))
+        alive = tree(process.pid)
+        peak = max(peak, sum(map(pss, alive)))
+        for pid in alive:
+            spent(pid)
 
 thread = threading.Thread(target=watch)
 thread.start()
@@ -209,7 +219,8 @@ code = process.wait()
 done.set()
 thread.join()
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"cpu": used.ru_utime + used.ru_stime, "peak": peak / 1024}))
+waited = used.ru_utime + used.ru_stime  # without processes that nobody waited for, such as Spark's JVM
+print(json.dumps({"cpu": max(waited, sum(seconds.values())), "peak": peak / 1024}))
 sys.exit(code)
 """
 
