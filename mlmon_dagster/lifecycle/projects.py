@@ -28,7 +28,7 @@ def save_project(
     """Makes the project, or gives it another description, environments and settings (`project.saved`).
 
     With `seen`, the number of the entry that left it as the actor saw it, only if nobody changed it since
-    (`ChangedError`).
+    (`ChangedError`). `BlockedError` for an archived one: saving it would take it up again without a word.
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name[:100]!r} is not the name of a project", hint="small letters, digits and _")
@@ -43,6 +43,7 @@ def save_project(
         raise InputError(f"environments are entered in the order {', '.join(ENVIRONMENTS)}; got {', '.join(chosen)}")
     data = {"description": readable(description, "description"), "environments": list(chosen), "settings": kept}
     with acting(governance, actor, "admin", name) as act:
+        refuse_closed(act.books, name)
         known = act.books.one(Project, name)
         if seen is not None:
             _refuse_changed(find_project(act.books, name), seen)

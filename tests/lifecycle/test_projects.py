@@ -4,6 +4,7 @@ import pytest
 from governed import approved, declared, deployed, version
 
 from mlmon_dagster.errors import BlockedError, DeniedError, InputError, MissingError
+from mlmon_dagster.governance.projects import Project
 from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.lifecycle.deployments import open_promotion
 from mlmon_dagster.lifecycle.governance import Governance
@@ -78,3 +79,12 @@ def test_nonsense_is_refused(registered: Governance) -> None:
         save_project(registered, "pricing", actor="root", settings={"Bad Key": "x"})
     with pytest.raises(MissingError):
         archive_project(registered, "pricing", actor="root", reason="no")
+
+
+def test_an_archived_project_is_not_taken_up_again_by_saving_it(governance: Governance) -> None:
+    save_project(governance, "pricing", actor="root")
+    archive_project(governance, "pricing", actor="root", reason="over")
+    with pytest.raises(BlockedError, match="archived"):
+        save_project(governance, "pricing", actor="root", description="anew")
+    with governance.ledger.read() as reading:
+        assert reading.find(Project)[0].state == "archived"
