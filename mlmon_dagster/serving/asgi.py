@@ -1,6 +1,7 @@
 """The same application behind ASGI, for Lambda and for servers of others."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -12,12 +13,15 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+LOOK_SECONDS = 1.0
+
 
 class AsgiApplication:
     """`Application` as an ASGI 3 callable."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
+        self._looked = time.monotonic()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""
@@ -43,7 +47,15 @@ class AsgiApplication:
             self.application.handle(request, reply)
             answer = await future
         self.application.count(request, answer.status)
+        self._look()
         return answer
+
+    def _look(self) -> None:
+        """Once a second at most, with a request: nothing runs between two invocations of a function on Lambda."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self.application.look()
 
 
 async def _body(receive: Receive, limit: int) -> bytes:

@@ -367,3 +367,12 @@ def test_the_api_description_is_valid_and_has_the_models_features_and_an_example
 
 def test_a_head_request_has_no_body(client):
     assert client.head("/health").status_code == 200
+
+
+def test_behind_another_server_nothing_piles_up_between_requests(client, record, predictor, monkeypatch):
+    monkeypatch.setattr("mlmon_dagster.serving.asgi.LOOK_SECONDS", 0.0)
+    for _ in range(20):
+        assert client.post("/predict", json=record).status_code == 200
+    assert len(predictor.stream._recent) <= 1
+    assert sum(map(len, predictor.metrics._recent.values())) <= 1
+    assert predictor.metrics._requests["/predict", 200] >= 19
