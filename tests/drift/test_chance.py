@@ -17,7 +17,7 @@ NORMAL = Column.of("x", np.random.default_rng(0).normal(size=20_000))
 @pytest.mark.parametrize("rows", [100, 400, 2000])
 def test_psi_without_drift_is_bins_less_one_over_the_rows(rows: int) -> None:
     """E[PSI] ~ (B - 1)(1/n + 1/m): Yurdakul 2018."""
-    found = distances(Psi(), Population.of(NORMAL), rows, 300, seeded("x"))
+    (found,) = distances([Psi()], Population.of(NORMAL), rows, 300, seeded("x"))
     assert found.mean() == pytest.approx(9 * (1 / rows + 1 / (20_000 - rows)), rel=0.12)
 
 
