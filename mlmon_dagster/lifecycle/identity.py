@@ -25,7 +25,7 @@ from mlmon_dagster.governance.audit import Entry, readable
 from mlmon_dagster.governance.roles import ANYWHERE, Member, permit, person
 from mlmon_dagster.lifecycle.governance import Governance, known_actor
 from mlmon_dagster.plugins import unknown
-from mlmon_dagster.ports import Credentials, Transaction
+from mlmon_dagster.ports import Credentials, Reading, Transaction
 
 RUN_SCOPES = ("read", "request")
 RUN_SPAN = timedelta(minutes=15)
@@ -66,14 +66,14 @@ def add_account(identity: Identity, name: str, password: str | None, *, actor: s
 
 def disable_account(identity: Identity, name: str, *, actor: str, reason: str = "") -> Account:
     """Nobody is recognised as this person any more (`account.disabled`): not by password, session or token."""
-    account = find_account(identity, name)
-    with identity.governance.ledger.transaction() as books:
-        role = _admin(books, actor)
-        said = {"reason": readable(reason, "reason")}
-        record(identity, books, actor, role, "account.disabled", f"account/{name}", said)
+    account, said = find_account(identity, name), {"reason": readable(reason, "reason")}
+    with identity.governance.ledger.read() as reading:
+        role = _admin(reading, actor)
     disabled = replace(account, disabled=True, password="")
     identity.credentials.save(disabled)
     end_sessions(identity, name)
+    with identity.governance.ledger.transaction() as books:
+        record(identity, books, actor, role, "account.disabled", f"account/{name}", said)
     return disabled
 
 
@@ -156,18 +156,23 @@ def _issued(identity: Identity, account: str, scopes: tuple[str, ...], span: tim
 
 
 def revoke_token(identity: Identity, id: str, *, actor: str) -> Token:
-    """Ends a token (`token.revoked`); its owner and admins may, a second time changes nothing."""
+    """Ends a token (`token.revoked`); its owner and admins may, a second time changes nothing.
+
+    It ends before the entry is there: a log that says so of a token that still works would be worse than a missing
+    entry, which the second attempt adds.
+    """
     token = identity.credentials.one(Token, id)
     if token is None:
         raise MissingError(f"there is no token {id!r}")
-    if token.revoked_at is not None:
-        return token
+    with identity.governance.ledger.read() as reading:
+        role = "owner" if actor == token.account else _admin(reading, actor)
+    if token.revoked_at is None:
+        token = replace(token, revoked_at=identity.governance.now())
+        identity.credentials.save(token)
     with identity.governance.ledger.transaction() as books:
-        role = "owner" if actor == token.account else _admin(books, actor)
-        record(identity, books, actor, role, "token.revoked", f"token/{id}", {"account": token.account})
-    revoked = replace(token, revoked_at=identity.governance.now())
-    identity.credentials.save(revoked)
-    return revoked
+        if not books.entries(newest=1, action="token.revoked", subject=f"token/{id}"):
+            record(identity, books, actor, role, "token.revoked", f"token/{id}", {"account": token.account})
+    return token
 
 
 def tokens(identity: Identity, account: str | None = None) -> tuple[Token, ...]:
@@ -190,7 +195,7 @@ def record(
     books.append(Entry(books.next_seq, now, actor, role, action, None, None, None, subject, data))
 
 
-def _admin(books: Transaction, actor: str) -> str:
+def _admin(books: Reading, actor: str) -> str:
     who = known_actor(books, actor)
     if who.kind == "person" and not books.find(Member, role="admin", project=ANYWHERE):
         return "bootstrap"
