@@ -31,7 +31,10 @@ BODY, TYPICAL = 0.1, 0.75
 """Chance at which sizes are compared; quantile at which the reference's own windows are held against random ones."""
 
 MOST_ROWS = 50_000
-"""Rows of the largest random windows; beyond, thresholds follow the same power of the size."""
+"""Rows of the largest random windows; beyond, thresholds follow a power of the size."""
+
+STEEPEST = -0.5
+"""Power with which thresholds fall at most beyond the largest windows that were drawn, whatever two estimates say."""
 
 
 Own = tuple[Column, Column]
@@ -54,7 +57,7 @@ class Curve:
         if len(known) > 1 and not known[0] <= size <= known[-1]:
             first = 0 if size < known[0] else len(known) - 2
             slope = min((found[first + 1] - found[first]) / (known[first + 1] - known[first]), 0.0)
-            near = 0 if size < known[0] else -1
+            slope, near = (slope, 0) if size < known[0] else (max(slope, STEEPEST), -1)
             value = float(np.exp(found[near] + slope * (size - known[near])))
         else:
             value = float(np.exp(self._between(size))) if len(known) > 1 else float(self.thresholds[0])
