@@ -57,17 +57,17 @@ def _found_from(folder: Path) -> Iterator[None]:
 
     Two pipelines may have modules of one name: those that came from another pipeline's folder are forgotten here.
     """
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # at once: other threads import, too
         if getattr(module, FOLDER, folder) != folder:
             del sys.modules[name]
-    before = set(sys.modules)
+    before = sys.modules.copy()
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
         yield
     finally:
         sys.path.remove(str(folder))
-        for name in set(sys.modules) - before:
+        for name in sys.modules.copy().keys() - before.keys():
             if folder in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
                 setattr(sys.modules[name], FOLDER, folder)
 

@@ -33,7 +33,7 @@ def known_keys(body: object, path: Sequence[str | int]) -> tuple[str, ...]:
     """Every key that may stand in the mapping at `path` of `body`; nothing where any may.
 
     >>> known_keys({}, ["stages", "model_inferencing"])
-    ('batch', 'realtime')
+    ('batch', 'realtime', 'folder')
     """
     return tuple(_fields(*_at(body, path)))
 

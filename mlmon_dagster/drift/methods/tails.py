@@ -27,7 +27,7 @@ class Tails:
 
     >>> window = [*range(1, 96), 200, 201, 202, 203, 204]
     >>> round(Tails().measure(Column.of("x", range(1, 101)), Column.of("x", window)).value, 2)
-    0.9
+    1.12
     """
 
     default_threshold: ClassVar[float] = 0.2
