@@ -54,9 +54,11 @@ def main() -> None:
             if "power" in arguments.only:
                 measured(arguments.cache / f"power-{name}-{seed}.json", power, (cut(name, table, seed), seed))
     for section, report in (("false_alarms", false_report), ("power", power_report)):
+        if section not in arguments.only:
+            continue
         text = report(arguments.cache)
         print(f"{text}\n")
-        keep(section, text, f"python benchmarks/alarms.py --only {section}")
+        keep(section, text, f"python benchmarks/alarms.py --only {section} --seeds {arguments.seeds}")
 
 
 def measured(file: Path, measure: Any, given: tuple[Any, ...]) -> None:

@@ -18,6 +18,7 @@ from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.lifecycle.promotions import approve, request_promotion
 from mlmon_dagster.pipeline import spec
 from mlmon_dagster.pipeline.deployment import EnvironmentDeployment, Gate, ModelDeployment
+from mlmon_dagster.pipeline.monitoring import ModelMonitoring
 from mlmon_dagster.pipeline.serving import ModelInferencing
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.windows import Windows
@@ -137,7 +138,7 @@ def declared(name: str = "prices", *, target: Any = None, channels: Sequence[Any
         spec.ModelRegistry(name, spec.ReferencePeriod("2026-01-01"), train="prices.model:train"),
         deployment,
         ModelInferencing(),
-        spec.ModelMonitoring(dict.fromkeys(CHECKS), channels=tuple(channels)),
+        ModelMonitoring(dict.fromkeys(CHECKS), channels=tuple(channels)),
         spec.CicdEnforcement(),
     )
     return Declared(spec.Pipeline(name, "pricing", "team:pricing", Windows("weekly"), stages))

@@ -8,7 +8,8 @@ from mlmon_dagster.assets.stage import CheckResult, StageRun
 from mlmon_dagster.drift.attribution import Attribution, attribution_drift
 from mlmon_dagster.drift.packing import pack, unpack
 from mlmon_dagster.errors import InputError
-from mlmon_dagster.pipeline.spec import ATTRIBUTION, Pipeline
+from mlmon_dagster.pipeline.monitoring import ATTRIBUTION
+from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mlmon_dagster.drift.performance.classes import class_names
 from mlmon_dagster.drift.sequential import Moments
 from mlmon_dagster.errors import MlmonError
 from mlmon_dagster.lifecycle.queries import deployments
-from mlmon_dagster.pipeline.spec import CHALLENGER, LABEL, ChallengerRule, Performance
+from mlmon_dagster.pipeline.monitoring import CHALLENGER, LABEL, ChallengerRule, Performance
 
 if TYPE_CHECKING:
     import pyarrow as pa

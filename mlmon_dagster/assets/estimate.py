@@ -14,7 +14,7 @@ from mlmon_dagster.drift.estimation.estimator import Estimator
 from mlmon_dagster.drift.estimation.expectation import Expected
 from mlmon_dagster.drift.performance import PERFORMANCE, Outcomes
 from mlmon_dagster.errors import DataError, InputError, MissingError
-from mlmon_dagster.pipeline.spec import ESTIMATE, LABEL, Performance
+from mlmon_dagster.pipeline.monitoring import ESTIMATE, LABEL, Performance
 from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:

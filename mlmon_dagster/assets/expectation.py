@@ -12,7 +12,7 @@ from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.drift.estimation.expectation import Expectation
 from mlmon_dagster.drift.frames import columns_of
 from mlmon_dagster.errors import InputError
-from mlmon_dagster.pipeline.spec import LABEL
+from mlmon_dagster.pipeline.monitoring import LABEL
 
 if TYPE_CHECKING:
     import numpy

@@ -17,7 +17,7 @@ from mlmon_dagster.drift.judging import judge
 from mlmon_dagster.drift.performance import PERFORMANCE, measure_outcomes
 from mlmon_dagster.drift.performance.error import standard_error
 from mlmon_dagster.errors import DataError, InputError, MissingError
-from mlmon_dagster.pipeline.spec import LABEL, PERFORMANCE_DRIFT, TARGET_DRIFT, Performance
+from mlmon_dagster.pipeline.monitoring import LABEL, PERFORMANCE_DRIFT, TARGET_DRIFT, Performance
 from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:

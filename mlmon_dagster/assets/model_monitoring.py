@@ -22,7 +22,8 @@ from mlmon_dagster.drift.judging import Evidence, exceeding, judge_all
 from mlmon_dagster.drift.monitor import Drift, Monitor, method_name, verdict_of, window_verdict
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
-from mlmon_dagster.pipeline.spec import ATTRIBUTION, CHALLENGER, ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT, Pipeline
+from mlmon_dagster.pipeline.monitoring import ATTRIBUTION, CHALLENGER, ESTIMATE, PERFORMANCE_DRIFT, TARGET_DRIFT
+from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.ports import ModelVersion
 
 

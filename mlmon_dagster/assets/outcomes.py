@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from mlmon_dagster.assets.probabilities import read_probabilities
 from mlmon_dagster.drift.performance import PERFORMANCE, Outcomes
 from mlmon_dagster.drift.performance.classes import class_name, class_names
-from mlmon_dagster.pipeline.spec import LABEL
+from mlmon_dagster.pipeline.monitoring import LABEL
 
 if TYPE_CHECKING:
     import pyarrow

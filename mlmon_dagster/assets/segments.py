@@ -9,7 +9,7 @@ from mlmon_dagster.drift.performance import PERFORMANCE
 from mlmon_dagster.drift.segments import LossTable, worst_segment
 from mlmon_dagster.errors import InputError
 from mlmon_dagster.lifecycle.features import connect, quoted
-from mlmon_dagster.pipeline.spec import Performance
+from mlmon_dagster.pipeline.monitoring import Performance
 
 if TYPE_CHECKING:
     import numpy

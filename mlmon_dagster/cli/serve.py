@@ -10,7 +10,7 @@ from mlmon_dagster.cli import _output as output
 from mlmon_dagster.errors import InputError
 
 if TYPE_CHECKING:
-    from mlmon_dagster.serving.prediction_log import Durability
+    from mlmon_dagster.serving.durability import Durability
     from mlmon_dagster.serving.served import Served
     from mlmon_dagster.serving.server import ServerOptions
     from mlmon_dagster.settings import Settings
@@ -104,7 +104,7 @@ def command(
         place = directory or Path(temporary) / "model"
         served = _served(place, settings, name, number)
         logs = log_dir or settings.serving / served.model / "predictions"
-        from mlmon_dagster.serving.prediction_log import LogOptions
+        from mlmon_dagster.serving.durability import LogOptions
         from mlmon_dagster.serving.served import Bands
         from mlmon_dagster.serving.server import ServerOptions
 

@@ -10,7 +10,7 @@ import dagster as dg
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.assets.labels import period
 from mlmon_dagster.governance.check import Judged
-from mlmon_dagster.pipeline.spec import PERFORMANCE_DRIFT
+from mlmon_dagster.pipeline.monitoring import PERFORMANCE_DRIFT
 from mlmon_dagster.pipeline.stages import StageKey
 from mlmon_dagster.pipeline.windows import Window
 from mlmon_dagster.ports import Judgements

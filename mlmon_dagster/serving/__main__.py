@@ -11,7 +11,7 @@ from mlmon_dagster.errors import MlmonError
 def main() -> int:
     """Serves what the options file says; a failure is one sentence on standard error and an exit code."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads for one row cost more than they bring
-    from mlmon_dagster.serving.prediction_log import LogOptions
+    from mlmon_dagster.serving.durability import LogOptions
     from mlmon_dagster.serving.served import Bands, Served
     from mlmon_dagster.serving.server import ServerOptions, serve
 

@@ -6,17 +6,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from mlmon_dagster.adapters.prediction_log.destinations import destination_of, place_of
+from mlmon_dagster.adapters.prediction_log.destinations import destination_of
 from mlmon_dagster.adapters.prediction_log.disk import Disk, OsDisk, make_directory
 from mlmon_dagster.adapters.prediction_log.reading import QUARANTINE
 from mlmon_dagster.adapters.prediction_log.rows import Row, SegmentHeader, payloads_of
 from mlmon_dagster.adapters.prediction_log.segments import (
-    SEGMENT_BYTES,
-    SEGMENT_SECONDS,
     SegmentWriter,
     began,
     segment_files,
@@ -26,16 +24,9 @@ from mlmon_dagster.errors import InputError
 if TYPE_CHECKING:
     from mlmon_dagster.adapters.prediction_log.remote import RemoteWriter
 
-Durability = Literal["process", "local", "shared", "remote"]
 
-DURABILITY = {
-    "process": "a prediction is with the operating system before it is answered, on the disk within 0.2 seconds: "
-    "it survives the end of the process, not a loss of power",
-    "local": "a prediction is on this machine's disk (fdatasync) before it is answered: it survives a loss of power",
-    "shared": "a prediction is on the shared file system (fdatasync) before it is answered: it survives the machine",
-    "remote": "a prediction is kept where the log is shipped to before it is answered: it survives the machine",
-}
-"""What an answered prediction survives."""
+from mlmon_dagster.serving.durability import DURABILITY, LogOptions
+from mlmon_dagster.serving.group import Group, LogRefusedError, Settled, settle_soon
 
 FLOOR_BYTES = 1 << 30
 FLOOR_SHARE = 0.1
@@ -58,70 +49,6 @@ IDLE_SECONDS = 0.5
 """How often an idle log looks at its segment's age and at the free space."""
 SYNC_SECONDS = 0.2
 """How soon the disk follows in the class `process`, and how often a busy log looks at the free space."""
-
-
-class LogRefusedError(Exception):
-    """The prediction cannot be kept now, so it is not given. `reason` is a sentence."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class LogOptions:
-    """How predictions are kept.
-
-    `when_full` says what happens while the disk cannot take them: `fail_closed` refuses predictions (503),
-    `fail_open` gives them unlogged, which every answer, `/health` and `/metrics` say.
-    """
-
-    directory: Path
-    durability: Durability = "local"
-    when_full: Literal["fail_closed", "fail_open"] = "fail_closed"
-    floor_bytes: int | None = None
-    """Free bytes below which the disk counts as full; by default a tenth of the disk, at most 1 GiB."""
-    queue_rows: int = 10_000
-    """Payloads that may wait for the disk; more are refused."""
-    segment_bytes: int = SEGMENT_BYTES
-    segment_seconds: float = SEGMENT_SECONDS
-    ship_to: str | None = "parquet"
-    """Where finished segments are shipped: `s3://bucket/prefix`, a folder (relative to the log's), or nowhere."""
-    sample: float = 1.0
-    """Share of the requests that are logged, by a checksum of their id; every segment says it."""
-
-    @property
-    def destination(self) -> str | None:
-        """Where segments are shipped, as an absolute path or a URL."""
-        return None if self.ship_to is None else place_of(self.ship_to, self.directory)
-
-
-@dataclass(eq=False)
-class Group:
-    """Rows and payloads that came together, and those who wait for them."""
-
-    loop: asyncio.AbstractEventLoop | None = None
-    rows: list[Row] = field(default_factory=list)
-    """Those of all groups in one commit become one payload."""
-    payloads: list[bytes] = field(default_factory=list)
-    settled: list[tuple["Settled", tuple[Any, ...]]] = field(default_factory=list)
-    """Called on the event loop when the group is on the disk, or refused."""
-    done: threading.Event | None = None
-    """For one who waits in a thread."""
-    logged: bool = False
-    error: LogRefusedError | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows) + len(self.payloads)
-
-    def settle(self) -> None:
-        """Tells those who wait on the event loop."""
-        for settled, told in self.settled:
-            settled(self, *told)
-
-
-Settled = Callable[..., object]
-"""Called with the group, then with what was given to `put`."""
 
 
 @dataclass
@@ -334,7 +261,7 @@ class PredictionLog:
                 self._answered = sum(map(len, groups))
                 for group in groups:
                     if group.loop is not None:
-                        _settle(group.loop, group)
+                        settle_soon(group.loop, group)
             elif closed:
                 return
             else:
@@ -459,10 +386,3 @@ def _writer(options: LogOptions, header: SegmentHeader, disk: Disk) -> "SegmentW
         hint = "--ship-to s3://bucket/prefix, or a folder of another machine"
         raise InputError("the class `remote` keeps predictions where they are shipped to, which is nowhere", hint=hint)
     return RemoteWriter(destination_of(options.destination, attempts=REMOTE_ATTEMPTS), header.model, header.encoded())
-
-
-def _settle(loop: asyncio.AbstractEventLoop, group: Group) -> None:
-    try:
-        loop.call_soon_threadsafe(group.settle)
-    except RuntimeError:
-        return  # the loop has ended, and nobody waits any more

@@ -20,10 +20,11 @@ from mlmon_dagster.drift.scorer import Calibration, RecordScorer
 from mlmon_dagster.errors import DataError
 from mlmon_dagster.serving.claims import CLAIMING, claims_of
 from mlmon_dagster.serving.decoding import EXACT
+from mlmon_dagster.serving.group import Group, LogRefusedError
 from mlmon_dagster.serving.messages import Answer, Reply, Request, identified
 from mlmon_dagster.serving.metrics import ServerMetrics
 from mlmon_dagster.serving.microbatch import MicroBatcher
-from mlmon_dagster.serving.prediction_log import Group, LogRefusedError, PredictionLog
+from mlmon_dagster.serving.prediction_log import PredictionLog
 from mlmon_dagster.serving.problems import ProblemError
 from mlmon_dagster.serving.served import Bands, Served
 from mlmon_dagster.serving.stream import ScoreStream

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.errors import InputError
-from mlmon_dagster.serving.prediction_log import LogOptions
+from mlmon_dagster.serving.durability import LogOptions
 from mlmon_dagster.serving.served import Bands, Served
 
 if TYPE_CHECKING:

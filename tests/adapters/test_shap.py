@@ -18,7 +18,7 @@ from mlmon_dagster.adapters.shap import attribution
 from mlmon_dagster.assets.attribution import FILE, attribution_checks, attribution_files
 from mlmon_dagster.drift.attribution import Attribution, attribution_drift
 from mlmon_dagster.errors import DataError, InputError, MissingError
-from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.monitoring import AttributionMonitor
 
 
 def rows(count, seed=0, **scales):
@@ -101,7 +101,7 @@ class Version:
 
 def judged(folder, frame, content):
     run = stage_run(folder, "model_monitoring", "2024-01-02")
-    monitoring = dataclasses.replace(run.pipeline.stages.model_monitoring, attribution=spec.AttributionMonitor(rows=60))
+    monitoring = dataclasses.replace(run.pipeline.stages.model_monitoring, attribution=AttributionMonitor(rows=60))
     stages = dataclasses.replace(run.pipeline.stages, model_monitoring=monitoring)
     run = dataclasses.replace(run, pipeline=dataclasses.replace(run.pipeline, stages=stages))
     files = attribution_files(run.pipeline, MODEL, rows(200, 4))

@@ -20,7 +20,7 @@ from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.estimation.expectation import Expectation
 from mlmon_dagster.drift.packing import pack
 from mlmon_dagster.errors import InputError, MissingError
-from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.monitoring import Labels, Performance
 from mlmon_dagster.pipeline.source import Rows, Source
 
 
@@ -59,9 +59,7 @@ class Files:
         return found[name]
 
 
-DECLARED = spec.Performance(
-    "accuracy", spec.Labels(Source(None, Rows(key=("id",))), "label"), also=("f1",), estimate=True
-)
+DECLARED = Performance("accuracy", Labels(Source(None, Rows(key=("id",))), "label"), also=("f1",), estimate=True)
 VERSION = SimpleNamespace(number=1, inputs=("x", "y"))
 
 

@@ -17,7 +17,7 @@ from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.estimation.expectation import Expectation
 from mlmon_dagster.drift.packing import pack
 from mlmon_dagster.drift.performance.outcomes import Outcomes
-from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.monitoring import Labels, Performance
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.windows import day
 from mlmon_dagster.settings import read_settings
@@ -73,9 +73,7 @@ def registered(tmp_path_factory):
 def judged(folder, registered, labels, now=MATURE, version=None, count=ROWS, metric="mae", **declared):
     """The two checks and the metrics of a window with 400 predictions; `labels` is (ids, values) or an error."""
     source = labels if isinstance(labels, Exception) else pa.table({"id": labels[0], "paid": labels[1]})
-    performance = spec.Performance(
-        metric, spec.Labels(Source(Table(source), Rows(key=("id",))), "paid", "14d"), **declared
-    )
+    performance = Performance(metric, Labels(Source(Table(source), Rows(key=("id",))), "paid", "14d"), **declared)
     run = stage_run(folder, "model_monitoring", WINDOW)
     stages = run.pipeline.stages
     monitoring = dataclasses.replace(stages.model_monitoring, performance=performance)

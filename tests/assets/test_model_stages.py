@@ -28,6 +28,7 @@ from mlmon_dagster.lifecycle.promotions import request_promotion
 from mlmon_dagster.lifecycle.queries import models
 from mlmon_dagster.pipeline import spec
 from mlmon_dagster.pipeline.deployment import EnvironmentDeployment, ModelDeployment
+from mlmon_dagster.pipeline.monitoring import Labels, ModelMonitoring, Performance
 from mlmon_dagster.pipeline.serving import FolderInferencing, ModelInferencing
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.stages import BATCH, FOLDER, REALTIME, StageKey
@@ -80,7 +81,7 @@ def _features(window, rows=60, seed=0):
 
 
 def _pipeline(labels, folder=None, engine=None, scenarios=None, **registry):
-    performance = spec.Performance("mae", spec.Labels(Source(Table(labels), Rows(key=("id",))), "price"))
+    performance = Performance("mae", Labels(Source(Table(labels), Rows(key=("id",))), "price"))
     options = {"reference": spec.ReferencePeriod("2026-01-04"), "train": "flats_model:train", **registry}
     stages = spec.Stages(
         spec.DataIngestion(Source(None, Rows(time="day", key=("id",)))),
@@ -89,7 +90,7 @@ def _pipeline(labels, folder=None, engine=None, scenarios=None, **registry):
         spec.ModelRegistry("flats", **options),
         ModelDeployment(dev=EnvironmentDeployment(Local(), scenarios=scenarios)),
         ModelInferencing(folder=folder),
-        spec.ModelMonitoring(
+        ModelMonitoring(
             {"inputs": parse_monitor("inputs", {"use": "auto", "columns": "all"})},
             performance=performance,
             engine=engine,
@@ -348,7 +349,7 @@ def test_what_a_joint_monitor_learns_is_kept_with_the_version_and_judges_its_win
     from mlmon_dagster.assets.joint import joint_checks
 
     together = parse_monitor("together", {"use": "mmd", "columns": "all"})
-    monitoring = spec.ModelMonitoring({"together": together})
+    monitoring = ModelMonitoring({"together": together})
     pipeline = _pipeline(world.labels)
     pipeline = dataclasses.replace(pipeline, stages=dataclasses.replace(pipeline.stages, model_monitoring=monitoring))
     key = StageKey("flats", "dev", "model_monitoring")

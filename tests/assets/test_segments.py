@@ -14,7 +14,7 @@ from mlmon_dagster.assets.labels import label_checks
 from mlmon_dagster.assets.segments import masks
 from mlmon_dagster.drift.estimation.expectation import Expectation
 from mlmon_dagster.errors import InputError
-from mlmon_dagster.pipeline import spec
+from mlmon_dagster.pipeline.monitoring import Labels, Performance
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.windows import day
 
@@ -58,7 +58,7 @@ def world(rows, seed, bad=0.0, shift=0.0):
 
 
 def stage(folder, labels, **segments):
-    performance = spec.Performance("mae", spec.Labels(Source(Table(labels), Rows(key=("id",))), "paid", "14d"))
+    performance = Performance("mae", Labels(Source(Table(labels), Rows(key=("id",))), "paid", "14d"))
     run = stage_run(folder, "model_monitoring", "2024-01-02")
     stages = run.pipeline.stages
     monitoring = dataclasses.replace(stages.model_monitoring, performance=performance, segments=segments)

@@ -14,6 +14,7 @@ from mlmon_dagster.drift.monitor import parse_monitor
 from mlmon_dagster.lifecycle.records import record_result
 from mlmon_dagster.pipeline import spec
 from mlmon_dagster.pipeline.deployment import EnvironmentDeployment, ModelDeployment
+from mlmon_dagster.pipeline.monitoring import ModelMonitoring
 from mlmon_dagster.pipeline.serving import ModelInferencing
 from mlmon_dagster.pipeline.source import Rows, Source
 from mlmon_dagster.pipeline.stages import BATCH, StageKey
@@ -60,7 +61,7 @@ class World:
             spec.ModelRegistry("flats", spec.ReferencePeriod(FIRST), train="flats_model:train"),
             ModelDeployment(dev=EnvironmentDeployment(None)),
             ModelInferencing(),
-            spec.ModelMonitoring(
+            ModelMonitoring(
                 {name: parse_monitor(name, raw) for name, raw in self.monitors.items()}, segments=self.segments
             ),
             spec.CicdEnforcement(),

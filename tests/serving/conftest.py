@@ -21,7 +21,8 @@ from mlmon_dagster.drift.scorer import Calibration, FeatureScore, RecordScorer
 from mlmon_dagster.serving.application import Application
 from mlmon_dagster.serving.asgi import AsgiApplication
 from mlmon_dagster.serving.connections import Connections
-from mlmon_dagster.serving.prediction_log import LogOptions, PredictionLog
+from mlmon_dagster.serving.durability import LogOptions
+from mlmon_dagster.serving.prediction_log import PredictionLog
 from mlmon_dagster.serving.predictor import Predictor
 from mlmon_dagster.serving.served import Served
 

@@ -12,7 +12,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
-from mlmon_dagster.serving.prediction_log import LogOptions
+from mlmon_dagster.serving.durability import LogOptions
 
 KINDS = ("compiled", "native", "frame")
 

@@ -19,7 +19,8 @@ from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.drift.scorer import RecordScorer
 from mlmon_dagster.serving.application import Application
-from mlmon_dagster.serving.prediction_log import LogOptions, PredictionLog
+from mlmon_dagster.serving.durability import LogOptions
+from mlmon_dagster.serving.prediction_log import PredictionLog
 from mlmon_dagster.serving.predictor import Predictor
 from mlmon_dagster.serving.served import Served
 

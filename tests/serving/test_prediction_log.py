@@ -17,7 +17,9 @@ from mlmon_dagster.adapters.prediction_log.disk import OsDisk
 from mlmon_dagster.adapters.prediction_log.reading import read_segments, united
 from mlmon_dagster.adapters.prediction_log.rows import Row, SegmentHeader, encode_rows
 from mlmon_dagster.adapters.prediction_log.segments import segment_files
-from mlmon_dagster.serving.prediction_log import LogOptions, LogRefusedError, PredictionLog
+from mlmon_dagster.serving.durability import LogOptions
+from mlmon_dagster.serving.group import LogRefusedError
+from mlmon_dagster.serving.prediction_log import PredictionLog
 
 HEADER = SegmentHeader("houses", 1, "d" * 64, None, "prod", "d1", "local", (("sqft", "float"),))
 

@@ -9,7 +9,8 @@ from mlmon_dagster.adapters.prediction_log.reading import read_predictions
 from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, encode_rows
 from mlmon_dagster.adapters.prediction_log.segments import segment_files
 from mlmon_dagster.serving import shipping
-from mlmon_dagster.serving.prediction_log import LogOptions, PredictionLog
+from mlmon_dagster.serving.durability import LogOptions
+from mlmon_dagster.serving.prediction_log import PredictionLog
 from mlmon_dagster.serving.shipping import ship_once, ship_regularly
 
 HEADER = SegmentHeader("houses", 1, "d" * 64, None, "prod", "d1", "local", (("sqft", "float"),))

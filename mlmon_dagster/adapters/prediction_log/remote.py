@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from mlmon_dagster.adapters.prediction_log.destinations import Destination
 from mlmon_dagster.adapters.prediction_log.frames import frames, seed_of
@@ -15,9 +14,6 @@ from mlmon_dagster.adapters.prediction_log.reading import segment_of
 from mlmon_dagster.adapters.prediction_log.segments import SUFFIX, began, prefix_of
 from mlmon_dagster.adapters.prediction_log.shipping import parquet_of
 from mlmon_dagster.errors import DataError, MissingError, MlmonError
-
-if TYPE_CHECKING:
-    pass
 
 REACHED = "_reached/"
 """Where a server that could not write tries whether it can again."""

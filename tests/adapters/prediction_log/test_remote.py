@@ -15,7 +15,9 @@ from mlmon_dagster.adapters.prediction_log.remote import RemoteWriter, gather
 from mlmon_dagster.adapters.prediction_log.rows import SegmentHeader, encode_rows
 from mlmon_dagster.adapters.prediction_log.segments import segment_files
 from mlmon_dagster.errors import InputError, MissingError
-from mlmon_dagster.serving.prediction_log import LogOptions, LogRefusedError, PredictionLog
+from mlmon_dagster.serving.durability import LogOptions
+from mlmon_dagster.serving.group import LogRefusedError
+from mlmon_dagster.serving.prediction_log import PredictionLog
 
 HEADER = SegmentHeader("houses", 1, "d" * 64, None, "prod", "d1", "remote", (("sqft", "float"),))
 NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
