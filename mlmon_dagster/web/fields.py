@@ -1,6 +1,7 @@
 """Types of what comes in: strict, bounded, and with one way of being written."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,19 @@ _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+FORMS: Mapping[str, str] = {
+    r"^[a-z][a-z0-9_]{0,63}$": "a name of small letters, digits and _ that starts with a letter, such as house_prices",
+    r"^(\*|[a-z][a-z0-9_]{0,63})$": "the name of a project, or * for all",
+    r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$": "the name of a person: letters, digits and . _ @ + -, such as ann",
+    r"^[a-z]+-[0-9]{1,18}$": "an identifier such as promotion-41",
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T-][0-9:]{2,8})?$": "a window such as 2026-01-05",
+    r"^[0-9a-f]{6,64}$": "a digest, or its first 6 characters at least",
+    r"^([0-9a-f]{40}|[0-9a-f]{64})$": "a whole commit, as `git rev-parse HEAD` prints it",
+    r"^[a-z0-9]{8}$": "a token's identifier: the 8 characters after mlm_",
+}
+"""Pattern -> what it asks for, in words."""
 
 
 class Body(BaseModel):

@@ -19,6 +19,7 @@ from mlmon_dagster.errors import (
     MlmonError,
     UnavailableError,
 )
+from mlmon_dagster.web.fields import FORMS
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
@@ -117,9 +118,15 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         """What was given is not repeated: it may be a secret."""
-        found = [{"path": _path(one["loc"]), "message": one["msg"], "code": one["type"]} for one in error.errors()]
+        found = [{"path": _path(one["loc"]), "message": _said(one), "code": one["type"]} for one in error.errors()]
         detail = "; ".join(f"{one['path']}: {one['message']}" for one in found[:5])
         return JSONResponse(problem_document(422, "INPUT", detail, errors=found), 422, media_type=MEDIA_TYPE)
+
+
+def _said(one: Mapping[str, Any]) -> str:
+    """What was expected; a pattern in words where it has some."""
+    pattern = one.get("ctx", {}).get("pattern")
+    return f"expected {FORMS[pattern]}" if pattern in FORMS else str(one["msg"])
 
 
 def _path(parts: Any) -> str:

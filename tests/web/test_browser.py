@@ -94,7 +94,7 @@ def test_what_is_refused_is_said_beside_the_button(people: People) -> None:
     form = page.locator("form", has=page.get_by_role("button", name="Grant"))
     form.get_by_label("Name").fill("no such: name")
     form.get_by_role("button", name="Grant").click()
-    form.get_by_role("alert").get_by_text("body.name").wait_for()
+    form.get_by_role("alert").get_by_text("body.name: expected the name of a person").wait_for()
     assert form.get_by_label("Name").input_value() == "no such: name"
 
 

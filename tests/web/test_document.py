@@ -1,11 +1,13 @@
 """The OpenAPI document is whole: every route has a permission, and the pages that show it need no other server."""
 
+import json
 import re
 from typing import Any
 
 from api_office import Api
 
 from mlmon_dagster.web.api import routers
+from mlmon_dagster.web.fields import FORMS
 from mlmon_dagster.web.route import PUBLIC, SELF, VERBS, GovernedRoute
 
 
@@ -82,3 +84,9 @@ def test_examples_are_values_that_the_api_takes(api: Api) -> None:
     assert {"pipeline", "reason", "key"} <= set(example)
     answer = api.by_token("mia").post("/api/promotions", json={**example, "environment": "dev"})
     assert answer.status_code == 404, "there is no such pipeline, and nothing else is wrong"
+
+
+def test_patterns_that_are_told_in_words_are_those_of_the_api(api: Api) -> None:
+    document = json.dumps(api.client().get("/openapi.json").json())
+    for pattern in FORMS:
+        assert json.dumps(pattern)[1:-1] in document, pattern

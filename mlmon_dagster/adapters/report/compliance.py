@@ -87,7 +87,11 @@ def _entries(entries: Sequence[Entry]) -> str:
         )
         for entry in entries[:MOST]
     )
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    rows = "".join(
+        f'<tr><td class="number">{number}</td><td class="time">{escape(at)}</td>'
+        f"{''.join(f'<td>{escape(cell)}</td>' for cell in others)}</tr>"
+        for number, at, *others in cells
+    )
     more = f'<p class="soft">and {len(entries) - MOST} more</p>' if len(entries) > MOST else ""
     heads = ("entry", "at (UTC)", "who", "action", "of what", "environment", "reason")
     return _table("What happened", heads, rows) + more

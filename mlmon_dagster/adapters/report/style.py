@@ -20,6 +20,7 @@ dt { color:var(--soft); } dd { margin:0; overflow-wrap:anywhere; }
 caption { text-align:left; color:var(--soft); padding-bottom:6px; }
 th, td { text-align:left; padding:6px 10px 6px 0; border-bottom:1px solid var(--line); vertical-align:middle; }
 th { font-weight:600; color:var(--soft); white-space:nowrap; } td.number, th.number { text-align:right; }
+td.time { white-space:nowrap; }
 article { background:var(--card); border:1px solid var(--line); border-radius:10px; padding:16px 18px; margin:14px 0; }
 article header { display:flex; gap:12px; align-items:baseline; flex-wrap:wrap; }
 .plots { display:grid; grid-template-columns:repeat(auto-fill, minmax(320px, 1fr)); gap:10px 22px; margin-top:8px; }
