@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import click
+
 from mlmon_dagster.cli._interface import start_interface, start_pages, stop_interface
 from mlmon_dagster.cli._runner import Runner, RunReport, open_instance, open_pipelines
 from mlmon_dagster.cli._story import Story
@@ -54,8 +56,7 @@ SHARED = [f"{PIPELINE}/{stage}" for stage in ("data_ingestion", "data_preparatio
 
 def tell(*, exits: bool, port: int) -> int:
     """Tells the story; afterwards the Dagster UI stays, unless `exits`."""
-    home = Path.cwd() / ".mlmon" / "demo"
-    os.environ["MLMON_HOME"] = str(home)
+    home = _home()
     os.environ.pop(FEED, None)
     settings = read_settings()
     if not (settings.pipelines / PIPELINE).is_dir():
@@ -83,8 +84,26 @@ def tell(*, exits: bool, port: int) -> int:
         story.console.print(f"{', '.join(CAST)} with the password [bold]{password}[/]", highlight=False)
         story.console.print(f"The Dagster UI runs at [bold]{address}[/] (lineage, runs, checks with plots).")
         story.console.print(f"Look around: MLMON_HOME={os.path.relpath(home)} mlmon deployments | alerts | audit list")
-        story.console.print("Stop it with: [bold]mlmon demo --exit[/] or by ending its process group.")
+        story.console.print("Stop all of it with: [bold]mlmon demo --stop[/]")
     return 0
+
+
+def stop() -> int:
+    """Stops pages, Dagster UI and servers of the last demo."""
+    home = _home()
+    if not home.is_dir():
+        raise MissingError(f"there was no demo here: {home} does not exist", hint="run this where the demo was run")
+    stop_interface(home)
+    _stop_servers(home)
+    click.echo(f"stopped; its state stays in {os.path.relpath(home)}")
+    return 0
+
+
+def _home() -> Path:
+    """Where the demo keeps its state, from now on this process's home."""
+    home = Path.cwd() / ".mlmon" / "demo"
+    os.environ["MLMON_HOME"] = str(home)
+    return home
 
 
 def _let_in(settings: Settings) -> str:
@@ -101,6 +120,12 @@ def _let_in(settings: Settings) -> str:
 
 def _forget(home: Path) -> None:
     """Stops the servers of an earlier demo and removes its state."""
+    _stop_servers(home)
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+
+
+def _stop_servers(home: Path) -> None:
     if (home / "mlmon.db").exists():
         from mlmon_dagster.adapters.targets.local import Local
 
@@ -108,8 +133,6 @@ def _forget(home: Path) -> None:
             live = Local().live(PIPELINE, environment, read_settings())
             if live is not None:
                 Local().stop(PIPELINE, environment, live.deployment, read_settings())
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
 
 
 class Demo:
