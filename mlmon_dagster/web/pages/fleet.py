@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from mlmon_dagster.governance.check import Judged
 from mlmon_dagster.governance.deployments import Deployment
 from mlmon_dagster.lifecycle.desk import Desk
 from mlmon_dagster.lifecycle.desk.pipelines import PipelineSummary
@@ -31,7 +30,7 @@ class Place:
     environment: str
     live: Deployment | None
     verdict: str
-    """The worst of its newest verdicts; empty when nothing was judged."""
+    """The worst of its newest verdicts; empty when nothing is live or was judged."""
     alerts: int
 
 
@@ -75,17 +74,10 @@ def _rows(
 ) -> Iterable[Row]:
     serving = {(one.pipeline, one.environment): one for one in live}
     for pipeline in pipelines:
-        places = [
-            Place(
-                environment,
-                serving.get((pipeline.name, environment)),
-                worst(one.verdict for one in _checks(at, pipeline.name, environment)),
-                alerts[(pipeline.name, environment)] + alerts[(pipeline.name, None)],
-            )
-            for environment in pipeline.environments
-        ]
+        places = []
+        for environment in pipeline.environments:
+            one = serving.get((pipeline.name, environment))
+            judged = at.monitoring.checks(pipeline.name, environment) if one else ()
+            raised = alerts[(pipeline.name, environment)] + alerts[(pipeline.name, None)]
+            places.append(Place(environment, one, worst(check.verdict for check in judged), raised))
         yield Row(pipeline, tuple(places))
-
-
-def _checks(at: Desk, pipeline: str, environment: str) -> Sequence[Judged]:
-    return at.monitoring.checks(pipeline, environment)

@@ -127,8 +127,12 @@ function listen() {
   events.onopen = () => told(true);
   events.onerror = () => told(false);
   if (!document.querySelector("main[data-live]")) return;
-  let waiting = null;
-  const later = () => { clearTimeout(waiting); waiting = setTimeout(refresh, 400); };
+  let waiting = false;
+  const later = () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => { waiting = false; refresh(); }, 1000);
+  };
   const actions = document.querySelector("meta[name=actions]").content.split(" ");
   for (const action of [...actions, "gap"]) events.addEventListener(action, later);
 }
