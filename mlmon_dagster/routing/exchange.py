@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 class Exchange:
     """A request as it is sent on, and what was tried with it. Without `front` nobody waits for its answer."""
 
-    __slots__ = ("deadline", "front", "head", "key", "post", "raw", "shadow", "streamed", "tried")
+    __slots__ = ("deadline", "front", "head", "key", "patience_ms", "post", "raw", "shadow", "streamed", "tried")
 
     def __init__(self, front: "Front | None", raw: bytes, key: bytes | None, deadline: float, method: bytes) -> None:
         self.front = front
         self.raw = raw
         self.key = key
         self.deadline = deadline
+        self.patience_ms: int | None = None
+        """What the client says in `X-Deadline-Ms`; the deadline is no later."""
         self.head = method == b"HEAD"
         self.post = method == b"POST"
         self.tried: tuple[Backend, ...] = ()

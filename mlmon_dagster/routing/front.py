@@ -32,6 +32,7 @@ class Front(asyncio.Protocol):
         self._waiting: deque[tuple[Exchange | bytes, bool]] = deque()
         self._current: Exchange | None = None
         self._closes = self._paused = self._refused = self._headers_done = False
+        self._timer: asyncio.TimerHandle | None = None
         self._slow: asyncio.Transport | None = None
         self.since: float | None = None
         """When the request that is being read began to arrive."""
@@ -66,6 +67,7 @@ class Front(asyncio.Protocol):
         self._id: bytes | None = None
         self._key: bytes | None = None
         self._brought: bytes | None = None
+        self._patience: int | None = None
         self.since = None
 
     def data_received(self, data: bytes) -> None:
@@ -103,6 +105,8 @@ class Front(asyncio.Protocol):
             self._id = value
         elif lower == b"idempotency-key":
             self._brought = value
+        elif lower == b"x-deadline-ms" and value.isdigit() and len(value) <= 9:  # the version refuses another form
+            self._patience = int(value)
         if lower == self._router.sticky:
             self._key = value
 
@@ -125,9 +129,12 @@ class Front(asyncio.Protocol):
         if own is not None:
             self._take(own, keeps)
         else:
-            deadline = self._router.deadline()
             key = self._key or self._brought or self._id  # sent again, a request meets the process that answered it
-            self._take(Exchange(self, self._raw(method), key, deadline, method), keeps)
+            exchange = Exchange(self, self._raw(method), key, self._router.deadline(), method)
+            if self._patience is not None:
+                exchange.patience_ms, begun = self._patience, self.since or self._router.now()
+                exchange.deadline = min(exchange.deadline, begun + self._patience / 1000)
+            self._take(exchange, keeps)
         self._reset()
 
     def _raw(self, method: bytes) -> bytes:
@@ -166,6 +173,8 @@ class Front(asyncio.Protocol):
                 self._write(what)
                 continue
             self._current = what
+            if what.patience_ms is not None:
+                self._timer = self._router.call_at(what.deadline, self._expire, what)
             self._router.dispatch(what)
         if self._paused and len(self._waiting) <= PIPELINED and not self.transport.is_closing():
             self._paused = False
@@ -177,9 +186,19 @@ class Front(asyncio.Protocol):
         """The whole answer, or its last part, to the current request."""
         self._closes = self._closes or closes
         self._current = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._write(answer)
         if self._waiting:
             self._next()
+
+    def _expire(self, exchange: Exchange) -> None:
+        """The client waits no longer: whatever still comes of its request goes to nobody."""
+        if self._current is exchange and not exchange.streamed:
+            exchange.front = None
+            detail = f"the answer took longer than the {exchange.patience_ms} ms that the client waits"
+            self.reply(problem(504, "Gateway Timeout", detail))
 
     def stream(self, part: bytes, source: asyncio.Transport) -> None:
         """A part of the answer; `source` is held back while the client does not read."""

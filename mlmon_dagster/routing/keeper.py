@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -9,14 +10,21 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlmon_dagster.adapters.targets._process import ServerProcess, hold, published, running, spawn
+from mlmon_dagster.adapters.targets._process import ServerProcess, hold, published, running
 from mlmon_dagster.adapters.targets._routes import read_routes
 from mlmon_dagster.errors import FailedError, InputError
+from mlmon_dagster.routing import server
+from mlmon_dagster.routing.forked import Forked
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.2
+"""How often what should run is compared with what runs; a child that ends is seen at once."""
+
 BACKOFF_SECONDS = (0.2, 30.0)
 """Pause before what has ended is started again: at first, and at most; doubled while it does not stay up."""
+
+ROUTER_SECONDS = 1.0
+"""The same at most for the router: callers wait in the queue of the listening socket."""
 
 STAYED_SECONDS = 20.0
 """After so long a process is said to have stayed up."""
@@ -30,9 +38,10 @@ HANGS = 3
 class Watched:
     """What is known of one process that should run."""
 
-    child: "subprocess.Popen[bytes] | None" = None
+    child: "subprocess.Popen[bytes] | Forked | None" = None
     started: float = 0.0
     pause: float = BACKOFF_SECONDS[0]
+    longest: float = BACKOFF_SECONDS[1]
     asked: float = 0.0
     unanswered: int = 0
 
@@ -44,7 +53,7 @@ class Watched:
             self.pause = BACKOFF_SECONDS[0]
         elif now - self.started < self.pause:
             return False
-        self.pause = min(self.pause * 2, BACKOFF_SECONDS[1])
+        self.pause = min(self.pause * 2, self.longest)
         self.started = now
         return True
 
@@ -56,22 +65,35 @@ class Keeper:
         self._folder = folder
         self._lock = hold(folder / "keeper")
         self._listener = socket.socket(fileno=inherited) if inherited is not None else self._bind()
-        self._watched: dict[str, Watched] = {}
+        self._watched = {"router": Watched(longest=ROUTER_SECONDS)}
         self._ending = False
+        self._signals, self._raised = socket.socketpair()
 
     def run(self) -> None:
         """Supervises until it is asked to end, or nothing should run any more."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._end)
+        self._listen_for_signals()
         port = self._listener.getsockname()[1]
         published(self._folder / "keeper", {"pid": os.getpid(), "address": f"http://{HOST}:{port}"})
         while not self._ending:
             self._look()
-            time.sleep(LOOK_SECONDS)
+            self._wait()
         self._end_router()
         self._end_children()
         (self._folder / "keeper" / "server.json").unlink(missing_ok=True)
         os.close(self._lock)
+
+    def _listen_for_signals(self) -> None:
+        for end in (self._signals, self._raised):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._raised.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+
+    def _wait(self) -> None:
+        """Until it is time to look again: for a while, or until a child has ended."""
+        if select.select([self._signals], [], [], LOOK_SECONDS)[0]:
+            self._signals.recv(4096)
 
     def _end(self, *_: object) -> None:
         self._ending = True
@@ -113,11 +135,10 @@ class Keeper:
                 child.terminate()
 
     def _keep_router(self, now: float) -> None:
-        watched = self._watched.setdefault("router", Watched())
-        if not running(self._folder / "router") and watched.may_start(now):
-            number = self._listener.fileno()
-            arguments = [str(self._folder), str(number)]
-            watched.child = spawn("mlmon_dagster.routing.server", arguments, self._folder / "router", number)
+        watched, home = self._watched["router"], self._folder / "router"
+        if not running(home) and watched.may_start(now):
+            mine = (self._lock, self._signals.fileno(), self._raised.fileno())
+            watched.child = Forked(lambda: server.run(self._folder, self._listener), home / "server.log", mine)
 
     def _keep(self, home: str, now: float) -> None:
         watched = self._watched.setdefault(home, Watched())

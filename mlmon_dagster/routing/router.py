@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,10 @@ class Router:
     def deadline(self) -> float:
         """Until when a request that arrives now is kept."""
         return self._loop.time() + PATIENCE_SECONDS
+
+    def call_at(self, moment: float, work: "Callable[[Exchange], None]", exchange: Exchange) -> asyncio.TimerHandle:
+        """Does something with a request at a moment of the loop's clock."""
+        return self._loop.call_at(moment, work, exchange)
 
     def next_id(self) -> bytes:
         """A request id for a client that gave none: tried twice, a request keeps it."""
@@ -248,7 +253,8 @@ class Router:
 
     def _again(self, exchange: Exchange) -> None:
         self._waiting -= 1
-        self.dispatch(exchange)
+        if exchange.front is not None:
+            self.dispatch(exchange)
 
     def _copy(self, exchange: Exchange, shadow: Backend, now: float) -> None:
         if shadow.busy >= SHADOWED or shadow.down_until > now:

@@ -1,4 +1,4 @@
-"""The router's process: `python -m mlmon_dagster.routing.server FOLDER FD`."""
+"""The router's process: the loop, the private line, and a look at the keeper that made it."""
 
 import asyncio
 import dataclasses
@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,18 +82,13 @@ async def _watch_keeper(folder: Path, listener: socket.socket) -> None:
             child.poll()
 
 
-def main() -> None:
-    """Starts the loop: uvloop where there is one."""
-    folder, listener = Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
+def run(folder: Path, listener: socket.socket) -> None:
+    """Routes until the process is asked to end: on uvloop where there is one."""
     lock = hold(folder / "router")
     try:
         import uvloop
-
-        uvloop.run(route(folder, listener))
     except ImportError:
         asyncio.run(route(folder, listener))
+    else:
+        uvloop.run(route(folder, listener))
     os.close(lock)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,7 +13,7 @@ from mlmon_dagster.adapters.targets._routes import Route, Routes, write_routes
 from mlmon_dagster.routing import server
 
 Answer = Callable[[bytes, bytes], Any]
-"""Head and body of a request -> the whole answer, `None` to hang, or an exception to end the connection."""
+"""Head and body of a request -> the whole answer (also awaited), `None` to hang, an exception to end the connection."""
 
 
 def ok(body: object = None) -> bytes:
@@ -42,6 +42,8 @@ class Version:
                 body = await reader.readexactly(length)
                 self.asked.append((head, body))
                 answer = self.answer(head, body)
+                if asyncio.iscoroutine(answer):
+                    answer = await answer
                 if answer is None:
                     await asyncio.sleep(3600)
                 if isinstance(answer, Exception):

@@ -1,5 +1,6 @@
 """What callers get from a router, whatever the versions behind it do."""
 
+import asyncio
 import json
 import threading
 from collections import Counter
@@ -211,6 +212,36 @@ def test_a_request_is_not_kept_for_ever(one: World, monkeypatch: pytest.MonkeyPa
     threading.Event().wait(0.05)
     status, body = one.predict()
     assert (status, json.loads(body)["detail"]) == (503, "no version answers at present; it is being started again")
+
+
+@pytest.mark.parametrize("lost", ["hangs", "gone"])
+def test_a_client_that_says_how_long_it_waits_waits_no_longer(one: World, lost: str) -> None:
+    if lost == "hangs":
+        one.versions["a"].answer = lambda head, body: None
+    else:
+        one.loop.call_soon_threadsafe(one.versions["a"].server.close)
+    with one.connect() as line:
+        line.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\nx-deadline-ms: 200\r\ncontent-length: 2\r\n\r\n{}")
+        answer = line.recv(1 << 16)
+        assert answer.startswith(b"HTTP/1.1 504 ")
+        assert b"the answer took longer than the 200 ms that the client waits" in answer
+        line.sendall(b"GET /router/metrics HTTP/1.1\r\nhost: x\r\n\r\n")  # the connection goes on
+        assert line.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_comes_after_the_client_has_left_goes_to_nobody(one: World) -> None:
+    async def late(head: bytes, body: bytes) -> bytes:
+        await asyncio.sleep(0.3 if b"slow" in body else 0)
+        return ok({"by": body.decode()})
+
+    one.versions["a"].answer = late
+    raw = b"POST /predict HTTP/1.1\r\nhost: x\r\n%bcontent-length: 4\r\n\r\n%b"
+    with one.connect() as line:
+        line.sendall(raw % (b"x-deadline-ms: 100\r\n", b"slow"))
+        assert line.recv(1 << 16).startswith(b"HTTP/1.1 504 ")
+        threading.Event().wait(0.4)  # its answer comes
+        line.sendall(raw % (b"", b"next"))
+        assert line.recv(1 << 16).endswith(b'{"by": "next"}')
 
 
 def test_a_version_that_hangs_is_passed_over(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
