@@ -86,9 +86,13 @@ class ParquetFiles:
         return tuple(self._schemas[0].names)
 
     def batches(self, name: str) -> Iterator["pyarrow.RecordBatch"]:
-        """One column in its order; text as codes of a dictionary. `MissingError` names the columns there are."""
+        """One column in its order, an empty piece where there is no row; text as codes of a dictionary."""
+        import pyarrow as pa
+
         if name not in self.names:
             raise DataError(unknown(f"column in {self.files[0]}", name, self.names))
+        if not self.rows:
+            yield pa.RecordBatch.from_pylist([], pa.schema([self._schemas[0].field(name)]))
         for file, schema in zip(self.files, self._schemas, strict=True):
             try:
                 opened = _opened(file, [name] if _is_text(schema.field(name).type) else [])

@@ -11,6 +11,11 @@ from mlmon_dagster.drift.search import Array
 from mlmon_dagster.drift.units import counted
 from mlmon_dagster.errors import DataError
 
+NUMBERS = (
+    "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64",
+)  # fmt: skip
+"""Types of numbers, narrow ones first."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bins:
@@ -123,16 +128,17 @@ def merged(one: Column, two: Column) -> Column:
     first, second = one.bins, two.bins
     assert second is not None  # noqa: S101 - binned
     assert one.weights is not None and two.weights is not None  # noqa: S101, PT018 - binned
-    lows = [bins.low for bins in (first, second) if bins.low is not None]
-    highs = [bins.high for bins in (first, second) if bins.high is not None]
+    ends = [end for bins in (first, second) for end in (bins.low, bins.high) if end is not None]
+    if any(isinstance(end, float) for end in ends):  # of whole numbers and others: whichever comes first
+        ends = [float(end) for end in ends]
     bins = Bins(
         first.grid,
         carried(first.sums + second.sums),
         first.total + second.total,
         first.square_total + second.square_total,
         first.rows + second.rows,
-        min(lows, default=None),
-        max(highs, default=None),
+        min(ends, default=None),
+        max(ends, default=None),
         first.clipped + second.clipped,
         first.whole and second.whole,
     )
@@ -142,8 +148,19 @@ def merged(one: Column, two: Column) -> Column:
         infinite=one.infinite + two.infinite,
         minus_infinite=one.minus_infinite + two.minus_infinite,
         squares=added_squares(one, two),
+        dtype=wider_dtype(one, two),
         bins=bins,
     )
+
+
+def wider_dtype(one: Column, two: Column) -> str:
+    """The type of both together, whichever comes first: a side with values tells it before one that has only gaps."""
+
+    def order(column: Column) -> tuple[bool, bool, int, str]:
+        width = NUMBERS.index(column.dtype) if column.dtype in NUMBERS else -1
+        return column.present > 0, column.rows > 0, width, column.dtype
+
+    return max(one, two, key=order).dtype
 
 
 def added_squares(one: Column, two: Column) -> int | None:

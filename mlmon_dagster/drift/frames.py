@@ -184,7 +184,7 @@ def _numbers(series: "nw.Series[Any]") -> tuple[Any, Kind] | None:
         return _masked(series, False), "boolean"
     if dtype == nw.Datetime:
         return _utc(series).to_numpy(), "datetime"
-    if dtype == nw.Date:
+    if dtype == nw.Date or str(getattr(series.to_native(), "type", "")) == "date64[ms]":
         return series.cast(nw.Datetime("ms")).to_numpy(), "datetime"
     return None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlmon_dagster import plugins
 from mlmon_dagster.drift.archive import Kept, read_archive, write_archive
-from mlmon_dagster.drift.bins import added_squares, binned, merged
+from mlmon_dagster.drift.bins import added_squares, binned, merged, wider_dtype
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.covariance import Covariance
 from mlmon_dagster.drift.frames import columns_of, each_column
@@ -199,6 +199,7 @@ def add(one: Column, two: Column) -> Column:
         minus_infinite=one.minus_infinite + two.minus_infinite,
         other=one.other + two.other,
         squares=added_squares(one, two),
+        dtype=wider_dtype(one, two),
     )
 
 

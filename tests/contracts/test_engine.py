@@ -184,6 +184,14 @@ def test_a_window_without_rows_has_counts_of_nothing(place: Place) -> None:
     found = place.engine.count(place.store(WINDOW.slice(0, 0)), PROFILE)
     assert (found.rows, tuple(found.columns)) == (0, place.columns)
     assert {column.rows for column in found.columns.values()} == {0}
+    assert found.digest == place.profile.counted(WINDOW.slice(0, 0)).digest
+
+
+@pytest.mark.parametrize("rows", [1, 2, 9])
+def test_a_handful_of_rows_with_files_that_have_none_counts_to_the_same_bytes(place: Place, rows: int) -> None:
+    """One row leaves the first of two files empty; the first rows are those that are not finite."""
+    few = WINDOW.slice(0, rows)
+    assert differences(place.engine.count(place.store(few), place.profile), place.profile.counted(few)) == []
 
 
 def test_a_column_that_the_rows_lack_is_left_out_and_one_that_the_profile_lacks_is_not_counted(place: Place) -> None:

@@ -67,7 +67,17 @@ def test_merging_obeys_its_laws() -> None:
     assert one.merge(two).merge(three).to_bytes() == one.merge(two.merge(three)).to_bytes()
     assert len({merge_all(order).digest for order in permutations((one, two, three))}) == 1
     empty = PROFILE.counted(part(0, 0))
-    assert one.merge(empty).digest == one.digest
+    assert one.merge(empty).digest == empty.merge(one).digest == one.digest
+
+
+def test_the_type_of_pieces_that_came_in_several_does_not_depend_on_their_order() -> None:
+    wide = np.arange(20_000)
+    reference = Profile.of({"x": wide / 4})
+    pieces = [{"x": wide / 4}, {"x": wide.astype(np.int32)}, {"x": [None] * 5}, {"x": [np.nan]}, {"x": np.array([])}]
+    counts = [reference.counted(one) for one in pieces]
+    found = {merge_all(order).digest for order in permutations(counts)}
+    assert len(found) == 1
+    assert merge_all(counts).columns["x"].dtype == "float64"
 
 
 def test_exact_profiles_of_any_data_can_be_merged() -> None:

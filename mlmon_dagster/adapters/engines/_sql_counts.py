@@ -8,10 +8,12 @@ import numpy as np
 from mlmon_dagster.adapters.engines._sql_bins import SEARCHES, TEXT_LIMITS, Bins, joined, searched
 from mlmon_dagster.adapters.engines._sql_values import (
     INFINITE,
+    INT64,
     MINUS_INFINITE,
     MISSING,
     SqlValue,
     gap_of,
+    is_void,
     kind_of,
     units_of,
     value_of,
@@ -20,6 +22,8 @@ from mlmon_dagster.drift import bins as kept
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.fixed_point import LIMB, carried
 from mlmon_dagster.drift.grid import LIMIT, Grid
+from mlmon_dagster.drift.profile import like
+from mlmon_dagster.errors import DataError
 
 Row = Mapping[str, Any]
 
@@ -31,12 +35,18 @@ def count_column(table: Any, reference: Column, dialect: str, ask: Any) -> Colum
     """One column of an Ibis table, counted like the reference's; `ask` runs an expression and gives its rows."""
     name = reference.name
     column = table[name]
+    if is_void(column.type()):
+        return _void(table, reference, ask)
     kind = kind_of(name, column.type())
     if kind != reference.kind:
         return _foreign(table, name, kind, ask)
     if not reference.ordered:
         return _categories(table, reference, dialect, ask)
     value = value_of(column, dialect)
+    if value.dtype == "uint64" and reference.grid.edges[-1] > INT64[1]:
+        raise DataError(
+            f"column {name!r} reaches beyond int64, which SQL counts in", hint="count with duckdb or polars"
+        )
     answers = [row for query in binning(table, value, reference.grid, dialect) for row in ask(query)]
     return _column(reference, value, answers)
 
@@ -142,6 +152,12 @@ def _in_parts(names: list[Any], dialect: str) -> Iterator[list[Any]]:
             part, room = [], NAMES_ROOM
     if part:
         yield part
+
+
+def _void(table: Any, reference: Column, ask: Any) -> Column:
+    """A column of the type of NULL: rows without a value, of which the kernel makes numbers."""
+    rows = sum(int(row["rows"]) for row in ask(table.aggregate(rows=table.count())))
+    return like(reference, Column(reference.name, "numeric", np.empty(0), missing=rows, dtype="float64"))
 
 
 def _foreign(table: Any, name: str, kind: Any, ask: Any) -> Column:

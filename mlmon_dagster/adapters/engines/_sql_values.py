@@ -40,6 +40,11 @@ def kind_of(name: str, dtype: Any) -> Kind:
     raise DataError(f"column {name!r} has the type {dtype}, expected numbers, booleans, moments or text")
 
 
+def is_void(dtype: Any) -> bool:
+    """Whether it is the type of NULL, which DuckDB calls one of its own."""
+    return bool(dtype.is_null() or (dtype.is_unknown() and 'kind="NULL"' in str(dtype)))
+
+
 def value_of(column: Any, dialect: str) -> SqlValue:
     """The expressions of an ordered column."""
     import ibis

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -46,7 +47,8 @@ class DuckDb:
             if not names:
                 return Profile({}, 0)
             chosen = relation.project(", ".join(map(_quoted, names)))
-            return counted(profile, names, chosen.to_arrow_reader(PIECE_ROWS))
+            reader = chosen.to_arrow_reader(PIECE_ROWS)
+            return counted(profile, names, chain([reader.schema.empty_table()], reader))
 
     @contextmanager
     def stream(self, rows: Rows) -> "Iterator[ColumnStream]":

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.drift.profile import Profile
@@ -32,7 +33,10 @@ class Polars:
 
         with _opened(rows) as frame:
             names = shared(profile, frame.collect_schema().names())
-            return counted(profile, names, _pieces(frame.select(names))) if names else Profile({}, 0)
+            if not names:
+                return Profile({}, 0)
+            chosen = frame.select(names)
+            return counted(profile, names, chain([chosen.head(0).collect()], _pieces(chosen)))
 
     @contextmanager
     def stream(self, rows: Rows) -> "Iterator[ColumnStream]":
@@ -76,7 +80,7 @@ def _opened(rows: Rows) -> "Iterator[pl.LazyFrame]":
         raise UnavailableError("polars is not installed", hint="pip install 'mlmon_dagster[polars]'") from error
     try:
         yield _lazy(rows)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise DataError(f"polars cannot read {rows.place or type(rows.table).__name__}: {first}") from error
 

@@ -1,6 +1,7 @@
 """The engine `spark`."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -81,9 +82,10 @@ class Spark:
             chosen = frame.select(*("`" + name.replace("`", "``") + "`" for name in names))
             partial = chosen.mapInArrow(_counting(profile.to_bytes(), names), COUNTS)
             found = partial.repartition(GROUPS).mapInArrow(_adding, COUNTS).collect()
+            counts = _together([bytes(row.counts) for row in found])
+            return counts if counts and counts.rows else counted(profile, names, [chosen.limit(0).toArrow()])
         except (PySparkException, Py4JJavaError) as error:
             raise _translated(error, rows) from error
-        return _together([bytes(row.counts) for row in found]) or counted(profile, names, [])
 
     def _frame(self, rows: Rows) -> "DataFrame":
         if self.table is not None and self.time is not None and not rows.query:
@@ -207,7 +209,7 @@ def _translated(error: Any, rows: Rows) -> MlmonError:
     java = getattr(error, "java_exception", None)
     lines = [line for line in str(java.getMessage() if java else error).splitlines() if line.strip()] or ["no message"]
     in_worker = "Python worker" in lines[0]
-    told = lines[-1 if in_worker else 0][:300]
+    told = re.sub(r"^mlmon_dagster\.errors\.\w+: ", "", lines[-1 if in_worker else 0])[:300]
     if java is None and error.getCondition() == "PATH_NOT_FOUND":
         return MissingError(f"there is no file {rows.place}", hint="the workers must reach it too")
     if java is None and rows.query is None and error.getCondition() == "TABLE_OR_VIEW_NOT_FOUND":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numbers_of_all_kinds import SHAPES, numbers
 from rows_of_all_kinds import rows_of_all_kinds
@@ -100,6 +101,21 @@ def test_a_type_that_is_not_measured_is_named() -> None:
     table = ibis.memtable(pa.table({"normal": pa.array([[1.0]], pa.list_(pa.float64()))}))
     with pytest.raises(DataError, match=r"'normal' has the type array"):
         ENGINE.count(Rows(table=table), PROFILE)
+
+
+def test_a_column_of_nothing_but_null_is_missing_in_every_row(tmp_path: Path) -> None:
+    """Parquet and DuckDB have a type of null, which is none of those that are measured."""
+    pq.write_table(pa.table({"normal": pa.nulls(7), "city": pa.nulls(7)}), tmp_path / "rows.parquet")
+    table = ibis.duckdb.connect().read_parquet(tmp_path / "rows.parquet")
+    found = ENGINE.count(Rows(table=table), PROFILE)
+    kernel = Profile({name: PROFILE.columns[name] for name in ("normal", "city")}, 0)
+    assert found.digest == kernel.counted(pa.table({"normal": pa.nulls(7), "city": pa.nulls(7)})).digest
+
+
+def test_unsigned_numbers_beyond_int64_are_refused_with_what_counts_them() -> None:
+    ids = {"id": np.uint64(2**63) + np.arange(20_000, dtype=np.uint64)}
+    with pytest.raises(DataError, match=r"'id' reaches beyond int64(.|\n)*duckdb"):
+        ENGINE.count(Rows(table=ibis.memtable(pa.table(ids))), Profile.of(ids))
 
 
 @pytest.mark.parametrize(
