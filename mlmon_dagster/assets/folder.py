@@ -35,7 +35,8 @@ def run(stage: StageRun, ports: Ports) -> StageResult:
         registry.export(version, directory)
         scorer = BatchScorer.open(directory, version.number, version.digest)
         folder = BatchFolder(stage.directory / declared.input, stage.directory / declared.output, scorer)
-        new = [file for file in folder.files() if folder.recorded(file) is None]
+        known = folder.done if declared.rescore else folder.recorded
+        new = [file for file in folder.files() if known(file) is None]
         done, failed = _scored(stage.pipeline, folder, directory, new)
     stage.log(f"{len(done)} of {len(new)} new files in {folder.source} were scored by version {version.number}")
     facts = {"version": version.number, "digest": version.digest, "input": str(folder.source)}

@@ -20,6 +20,13 @@ class BatchInferencing:
     __pydantic_config__ = CONFIG
 
     each: Literal["window"] = "window"
+    rescore: Annotated[
+        bool,
+        Field(
+            description="when another version goes live, windows that were scored before are scored, and judged, again "
+            "(default: they keep what was predicted then)"
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,13 @@ class FolderInferencing:
     schedule: Annotated[
         Cron | None, Field(description="cron: when new files are looked for (default: whenever some have come)")
     ] = None
+    rescore: Annotated[
+        bool,
+        Field(
+            description="when another version goes live, files that were scored before are scored again "
+            "(default: they stay as they are)"
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from mlmon_dagster.sensors.heartbeat import heartbeat_sensor
 from mlmon_dagster.sensors.labels import label_sensor
 from mlmon_dagster.sensors.metric_alerts import metric_alert_sensor
 from mlmon_dagster.sensors.reconciliation import reconciliation_sensor
+from mlmon_dagster.sensors.rescoring import rescoring_sensor
 from mlmon_dagster.sensors.run_failure import failed_run_sensor
 from mlmon_dagster.sensors.runs import requested_run_sensor
 from mlmon_dagster.sensors.shipments import shipment_sensor
@@ -48,6 +49,7 @@ def build_automation(pipelines: Mapping[str, Declared], settings: Settings, suff
             promotion_gate_sensor(pipelines, settings, suffix),
             deployment_sensor(pipelines, settings, suffix),
             folder_sensor(pipelines, settings, suffix),
+            rescoring_sensor(pipelines, settings, suffix),
             failed_run_sensor(pipelines, raise_alerts, suffix),
             label_sensor(pipelines, settings, suffix),
             heartbeat_sensor(pipelines, raise_alerts, settings, suffix),

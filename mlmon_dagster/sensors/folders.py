@@ -14,7 +14,10 @@ from mlmon_dagster.settings import Settings
 
 
 def folder_sensor(pipelines: Mapping[str, Declared], settings: Settings, suffix: str = "") -> dg.SensorDefinition:
-    """Looks at names, sizes and times of the input folders' files; the stage itself knows which of them are done."""
+    """Looks at names, sizes and times of the input folders' files; the stage itself knows which of them are done.
+
+    Where another version scores them again, it looks at the deployment that is live, too.
+    """
     watched = {name: one for name, one in _declared(pipelines, settings).items() if _folder(one).schedule is None}
 
     @dg.sensor(
@@ -27,9 +30,12 @@ def folder_sensor(pipelines: Mapping[str, Declared], settings: Settings, suffix:
     )
     def folders(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         before: dict[str, str] = json.loads(context.cursor or "{}")
-        live = {(one.pipeline, one.environment) for one in live_deployments(context.resources.database.governance())}
+        deployed = live_deployments(context.resources.database.governance())
+        live = {(one.pipeline, one.environment): one.id for one in deployed}
         seen = {
-            name: fingerprint(one) for name, one in watched.items() if (name, one.pipeline.folder_environment) in live
+            name: fingerprint(one, live[name, environment])
+            for name, one in watched.items()
+            if (name, environment := str(one.pipeline.folder_environment)) in live
         }
         changed = {name: found for name, found in seen.items() if found and before.get(name) != found}
         for name, found in changed.items():
@@ -68,12 +74,14 @@ def _schedule(cron: str, place: int, members: list[Declared], suffix: str) -> dg
     return folders
 
 
-def fingerprint(one: Declared) -> str:
-    """How the input folder looks; empty where it holds no file."""
+def fingerprint(one: Declared, live: str = "") -> str:
+    """How the input folder looks, to the deployment that is live where that matters; empty without files."""
     from mlmon_dagster.adapters.batch.folder import parquet_files
 
     files = [(path, path.stat()) for path in parquet_files(one.file.parent / _folder(one).input)]
     told = "\n".join(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in files)
+    if _folder(one).rescore:
+        told = f"{live}\n{told}"
     return hashlib.sha256(told.encode()).hexdigest() if files else ""
 
 

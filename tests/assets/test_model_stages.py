@@ -1,6 +1,7 @@
 """Stages 4 and 6 over real features, a real registry, real governance and a real server."""
 
 import dataclasses
+import json
 
 import httpx
 import numpy as np
@@ -351,6 +352,25 @@ def test_files_of_a_declared_folder_are_scored_once_as_the_server_answers(world,
     (incoming / "broken.parquet").unlink()
     third = score()
     assert (third.metrics["files"], third.checks[0].reason) == (0, "nothing new")
+
+
+@pytest.mark.parametrize("rescore", [False, True])
+def test_files_that_another_version_scored_are_scored_again_only_where_that_is_declared(world, live, rescore):
+    name = f"rescore-{rescore}"
+    declared = FolderInferencing(f"{name}/in", f"{name}/out", rescore=rescore)
+    (world.directory / name / "in").mkdir(parents=True)
+    pq.write_table(_features(DAYS[0]), world.directory / name / "in" / "a.parquet")
+
+    def score():
+        return world.run(lambda run, _, ports: folder.run(run, ports), FOLDER, "dev", folder=declared)
+
+    assert score().metrics["files"] == 1
+    assert score().metrics["files"] == 0
+    manifest = world.directory / name / "out" / "_manifests" / "a.parquet.json"
+    told = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**told, "version": 9, "model": "9" * 64}))  # as another version leaves it
+    assert score().metrics["files"] == (1 if rescore else 0)
+    assert (json.loads(manifest.read_text())["version"] == 1) is rescore
 
 
 def test_a_folder_that_is_not_declared_is_no_stage(world, live):

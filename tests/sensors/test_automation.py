@@ -209,6 +209,13 @@ def test_a_folder_is_an_asset_of_its_environment_and_looks_different_when_a_file
     assert (before, len(fingerprint(one))) == ("", 64)
 
 
+def test_another_version_makes_a_folder_look_different_only_where_it_is_to_be_scored_again(tmp_path: Path) -> None:
+    for more, differs in (("", False), (", rescore: true", True)):
+        one = with_folder(tmp_path, more)
+        (tmp_path / "shop_0" / "incoming" / "a.parquet").write_bytes(b"PAR1")
+        assert (fingerprint(one, "deployment-1") != fingerprint(one, "deployment-2")) is differs
+
+
 def test_a_folder_with_a_schedule_is_scored_by_the_clock(tmp_path: Path) -> None:
     one = with_folder(tmp_path, ', schedule: "5 3 * * *"')
     (schedule,) = folder_schedules({"shop_0": one}, read_settings({"MLMON_HOME": str(tmp_path)}))
