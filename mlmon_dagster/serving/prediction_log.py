@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 from mlmon_dagster.serving.durability import DURABILITY, LogOptions
 from mlmon_dagster.serving.group import Group, LogRefusedError, Settled, settle_soon
+from mlmon_dagster.serving.patience import Patience
 
 FLOOR_BYTES = 1 << 30
 FLOOR_SHARE = 0.1
@@ -110,7 +111,8 @@ class PredictionLog:
         """Rows and payloads that the thread, or a commit, has."""
         self._wanted = 1
         """How many of them wake the thread."""
-        self._answered = self._hasty = 0
+        self._answered = 0
+        self._patience = Patience(PATIENCE, LONGEST_PATIENCE_SECONDS)
         self._busy = self._closed = False
         self._defers = options.durability == "process"
         self._usual_seconds = 0.0 if self._defers else 1.0
@@ -269,13 +271,12 @@ class PredictionLog:
 
     def _gather(self) -> None:
         """Waits for those whom the last commit answered; not for a while where they did not come again in time."""
-        if self._hasty:
-            self._hasty -= 1
+        seconds = self._patience.seconds(self._usual_seconds)
+        if not seconds:
             return
         self._wanted = self._queued + self._answered
-        patience = min(self._usual_seconds * PATIENCE, LONGEST_PATIENCE_SECONDS)
-        if not self._ready.wait_for(lambda: self._queued >= self._wanted or self._closed, patience):
-            self._hasty = 16
+        if not self._ready.wait_for(lambda: self._queued >= self._wanted or self._closed, seconds):
+            self._patience.was_in_vain()
         self._wanted = 1
 
     def _commit(self, groups: Sequence[Group]) -> None:
