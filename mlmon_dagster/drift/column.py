@@ -1,9 +1,10 @@
 """One column of a data set as drift methods see it: present values in ascending order, apart from missing ones."""
 
+import math
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
@@ -56,6 +57,13 @@ class Column:
     bins: "Bins | None" = field(default=None, repr=False)
     """Where only bins are known: the grid and what was summed on it."""
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    unsorted: ClassVar[Unsorted | None] = None
+    """The values as they came, while nothing has asked for their order."""
+
+    def __post_init__(self) -> None:
+        given: object = self.ascending
+        if isinstance(given, Unsorted):
+            self.__dict__["unsorted"] = self.__dict__.pop("ascending")
 
     def once(self, key: Hashable, make: "Callable[[], T]") -> "T":
         """What `make` gives, made at the first call with this key only: all methods share counts, quantiles, names."""
@@ -73,20 +81,16 @@ class Column:
     @cached_property
     def present(self) -> int:
         """Rows with a value that can be measured; a weighted row counts as often as its weight says."""
-        return (len(self.__dict__["_given"]) if self.weights is None else int(self.weights.sum())) + self.other
-
-    @property
-    def unsorted(self) -> Unsorted | None:
-        """The values as they came, while nothing has asked for their order."""
-        given = self.__dict__["_given"]
-        return given if isinstance(given, Unsorted) else None
+        if self.weights is not None:
+            return int(self.weights.sum()) + self.other
+        return len(self.ascending if self.unsorted is None else self.unsorted) + self.other
 
     @property
     def rows(self) -> int:
         """All rows."""
         return self.present + self.missing + self.infinite
 
-    @property
+    @cached_property
     def effective(self) -> float:
         """Present rows as unweighted ones that say as much: Kish's (sum of weights)^2 / sum of squared weights."""
         return self.present**2 / self.squares if self.squares else float(self.present)
@@ -261,7 +265,7 @@ def _moments(ascending: Array, weights: Array | None, present: int) -> "tuple[in
         first += float(np.add.reduce(weighed, axis=None))
         second += float(np.add.reduce(np.vecdot(weighed, away), axis=None))
     shift = first / present
-    return origin, shift, float(np.sqrt(max(second / present - shift * shift, 0.0)))
+    return origin, shift, math.sqrt(max(second / present - shift * shift, 0.0))
 
 
 def _away(ascending: Array, weights: Array | None, origin: Any) -> "Iterator[tuple[Array, Array | None]]":

@@ -90,12 +90,12 @@ def names_of(data: Any) -> tuple[str, ...]:
 
 def _single(name: str, one: Any, in_order: bool) -> Column:
     """A column by itself: ours, a series of any make, an array or a list."""
-    import narwhals.stable.v2 as nw
-
     if isinstance(one, Column):
         return one
     if hasattr(one, "iloc"):
         return _pandas(name, one, in_order)
+    import narwhals.stable.v2 as nw
+
     series = (
         None if isinstance(one, np.ndarray | list | tuple) else nw.from_native(one, pass_through=True, series_only=True)
     )
@@ -103,13 +103,13 @@ def _single(name: str, one: Any, in_order: bool) -> Column:
 
 
 def _pandas(name: str, series: Any, in_order: bool) -> Column:
-    import narwhals.stable.v2 as nw
-
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "fiubM":
         return Column.of(name, series.to_numpy(), in_order=in_order)
     if dtype.kind == "O" and isinstance(dtype, np.dtype):
         return _objects(name, series)
+    import narwhals.stable.v2 as nw
+
     return _column(name, nw.from_native(series, series_only=True), in_order)
 
 
@@ -120,7 +120,9 @@ def _objects(name: str, series: Any) -> Column:
     except TypeError:
         return Column.of(name, series.to_numpy())
     values = counts.index.tolist()
-    if values and (set(map(type, values)) == {str} or all(isinstance(one, str) or is_missing(one) for one in values)):
+    if values and set(map(type, values)) == {str}:
+        return Column.counted(name, counts.index.to_numpy(), counts.to_numpy())
+    if values and all(isinstance(one, str) or is_missing(one) for one in values):
         return _counted(name, values, counts.tolist())
     return Column.of(name, series.to_numpy())
 

@@ -7,11 +7,14 @@ from mlmon_dagster.drift.cells import LEAST, Cells, Spread, Within
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.search import Array
 
-SMALL = 32
-"""Bins with no more of the reference's values are looked at value by value, if they may hold the largest difference."""
+PART = 15
+"""Values in a bin of the first look, where the reference's bins are not larger anyhow."""
 
 SPLIT = 8
-"""Larger ones are split into so many parts."""
+"""Bins that may hold the largest difference are cut into so many parts."""
+
+ENOUGH = 2048
+"""With no more values in all of them, or SPLIT in each, every one of the values is looked at."""
 
 FEW = 2048
 """Distinct values up to which bins are equally many of them: finding equally filled ones would take longer."""
@@ -39,28 +42,27 @@ def _exact(reference: Column, window: Column) -> tuple[int, int]:
         now[1:] = window.at_most(edges)
     else:
         at, now = spread.cells.at, spread.before
-    before, after = wide(reference.rows_upto(at), n * m) * m, wide(now, n * m) * n
-    best = int(np.abs(before - after).max())
-    left, right, low, high = at[:-1], at[1:], now[:-1], now[1:]
-    most = most_within(before[:-1], before[1:], after[:-1], after[1:])
-    if spread is not None:
-        rows = spread.within(most > best)
+    best = 0
     while True:
-        hopeful = most > best
-        left, right, low, high = left[hopeful], right[hopeful], low[hopeful], high[hopeful]
-        small = right - left <= SMALL
-        best = max(best, _value_by_value(reference, rows, m, left[small], right[small]))
-        left, right, low, high = left[~small], right[~small], low[~small], high[~small]
-        if not len(left):
-            return best, best
-        inner = left[:, None] + (right - left)[:, None] * np.arange(1, SPLIT) // SPLIT
-        found = rows.at_most(values[inner.ravel() - 1]).reshape(inner.shape)
-        parts, counts = np.column_stack([left, inner, right]), np.column_stack([low, found, high])
-        before, after = wide(reference.rows_upto(parts), n * m) * m, wide(counts, n * m) * n
+        before, after = wide(reference.rows_upto(at), n * m) * m, wide(now, n * m) * n
         best = max(best, int(np.abs(before - after).max()))
-        most = most_within(before[:, :-1], before[:, 1:], after[:, :-1], after[:, 1:]).ravel()
-        left, right = parts[:, :-1].ravel(), parts[:, 1:].ravel()
-        low, high = counts[:, :-1].ravel(), counts[:, 1:].ravel()
+        above, under = before[..., 1:] - after[..., :-1], after[..., 1:] - before[..., :-1]
+        lengths = at[..., 1:] - at[..., :-1]
+        hopeful = (np.maximum(above, under) > best) & (lengths > 0)
+        if spread is not None and rows is window:
+            rows = spread.within(hopeful)
+        left, right, lengths = at[..., :-1][hopeful], at[..., 1:][hopeful], lengths[hopeful]
+        if lengths.sum() <= ENOUGH or lengths.max() <= SPLIT:
+            higher, lower = above[hopeful] > best, under[hopeful] > best
+            if higher.any():
+                best = max(best, _above(reference, rows, m, _places(left[higher], lengths[higher])))
+            if lower.any():
+                best = max(best, _under(reference, rows, m, _places(left[lower], lengths[lower])))
+            return best, best
+        inner = left[:, None] - (-lengths[:, None] * np.arange(1, SPLIT) // SPLIT)
+        found = rows.at_most(values[inner.ravel() - 1]).reshape(inner.shape)
+        at = np.column_stack([left, inner, right])
+        now = np.column_stack([now[..., :-1][hopeful], found, now[..., 1:][hopeful]])
 
 
 def _spread(reference: Column, window: Column) -> Spread | None:
@@ -75,9 +77,9 @@ def _spread(reference: Column, window: Column) -> Spread | None:
 def _parts(reference: Column) -> tuple[Array, Array]:
     """Positions that part the reference's values into bins of some 30 or more, and the values there."""
     if len(reference.values) <= FEW:
-        at = np.append(np.arange(0, len(reference.values), SMALL), len(reference.values))
+        at = np.append(np.arange(0, len(reference.values), PART), len(reference.values))
         return at, reference.values[at[1:] - 1]
-    places = reference.places[:: max(1, len(reference.places) * SMALL // max(len(reference.values), 1))]
+    places = reference.places[:: max(1, len(reference.places) * PART // max(len(reference.values), 1))]
     at = np.unique(np.concatenate([[0], places, [len(reference.values)]]))
     return at, reference.values[at[1:] - 1]
 
@@ -87,18 +89,24 @@ def most_within(before_left: Array, before_right: Array, after_left: Array, afte
     return np.asarray(np.maximum(before_right - after_left, after_right - before_left))
 
 
-def _value_by_value(reference: Column, rows: Column | Within, m: int, left: Array, right: Array) -> int:
-    """The largest difference at or just below any of the reference's values in these bins."""
-    lengths = right - left
-    places = np.repeat(left - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
-    if not len(places):
-        return 0
+def _above(reference: Column, rows: Column | Within, m: int, places: Array) -> int:
+    """By how much the reference's share is above the window's at any of these of the reference's values, at most."""
     n = reference.present
-    values = reference.values[places]
-    before, after = (wide(reference.rows_upto(at), n * m) * m for at in (places, places + 1))
-    upto = np.abs(after - wide(rows.at_most(values), n * m) * n).max()
-    under = np.abs(before - wide(rows.below(values), n * m) * n).max()
-    return int(max(upto, under))
+    now = wide(rows.at_most(reference.values[places]), n * m) * n
+    return int((wide(reference.rows_upto(places + 1), n * m) * m - now).max())
+
+
+def _under(reference: Column, rows: Column | Within, m: int, places: Array) -> int:
+    """By how much it is under the window's just below any of them, at most."""
+    n = reference.present
+    now = wide(rows.below(reference.values[places]), n * m) * n
+    return int((now - wide(reference.rows_upto(places), n * m) * m).max())
+
+
+def _places(left: Array, lengths: Array) -> Array:
+    """All places in bins that begin there and are so long."""
+    ends = lengths.cumsum()
+    return np.repeat(left + lengths - ends, lengths) + np.arange(ends[-1])
 
 
 def _bounds(reference: Column, window: Column) -> tuple[int, int]:

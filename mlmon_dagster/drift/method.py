@@ -75,33 +75,33 @@ def effective_rows(reference: Column, window: Column) -> float:
     return 2 * n * m / (n + m)
 
 
-def counts(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
-    """Rows of both sides in common bins.
+def shares(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
+    """Shares of both sides in common bins, each summing to 1; made once for all methods.
 
     Ordered columns are cut at the reference's quantiles, so that one outlier cannot hide drift. Every other column has
     one bin for each of the reference's categories (the 10,000 most frequent), and one for all others.
     """
-    if not reference.ordered:
-        return _category_counts(reference, window)
+    if reference.ordered:
+        return window.once(("shares", reference, bins), lambda: _shares_between(reference, window, bins))
+    return window.once(("shares", reference), lambda: _shares_by_name(reference, window))
+
+
+def _shares_between(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
     if not window.exact:
         reference, window = on_one_grid(reference, window)
     edges, before = reference.once(("edges", bins), lambda: _edges(reference, bins))
-    return before, window.once(("rows", reference, bins), lambda: _rows_between(window, edges))
+    return before, _share_between(window, edges)
 
 
 def _edges(reference: Column, bins: int) -> tuple[Array, Array]:
     edges = np.unique(quantiles(reference, np.arange(1, bins) / bins))
-    return edges, _rows_between(reference, edges)
+    return edges, _share_between(reference, edges)
 
 
-def _rows_between(column: Column, edges: Array) -> Array:
-    return np.diff(np.concatenate([[0], column.at_most(edges), [column.present]]))
-
-
-def shares(reference: Column, window: Column, bins: int) -> tuple[Array, Array]:
-    """Shares of both sides in those bins, each summing to 1."""
-    before, now = counts(reference, window, bins)
-    return before / reference.present, now / window.present
+def _share_between(column: Column, edges: Array) -> Array:
+    ends = np.empty(len(edges) + 2, dtype=np.int64)
+    ends[0], ends[1:-1], ends[-1] = 0, column.at_most(edges), column.present
+    return np.asarray((ends[1:] - ends[:-1]) / column.present)
 
 
 def quantiles(column: Column, levels: Sequence[float] | Array) -> Array:
@@ -135,18 +135,18 @@ def named(reference: Column) -> Array:
     return np.asarray(reference.ascending[np.sort(kept)])
 
 
-def _category_counts(reference: Column, window: Column) -> tuple[Array, Array]:
+def _shares_by_name(reference: Column, window: Column) -> tuple[Array, Array]:
     places = reference.once("places", lambda: {name: place for place, name in enumerate(named(reference).tolist())})
     before = reference.once("rows", lambda: _rows_by_name(reference, places))
-    now = window.once(("rows", reference), lambda: _rows_by_name(window, places))
+    now = _rows_by_name(window, places)
     used = (before > 0) | (now > 0)
-    return before[used], now[used]
+    return before[used] / reference.present, now[used] / window.present
 
 
 def _rows_by_name(column: Column, places: dict[object, int]) -> Array:
     """Rows of each named category, and of all others together at the end."""
+    names = column.ascending.tolist()
     rows = np.zeros(len(places) + 1, dtype=np.int64)
-    known = list(map(places.get, column.ascending.tolist(), repeat(len(places))))
-    np.add.at(rows, known, column.counts)
-    rows[-1] += column.other
+    rows[np.fromiter(map(places.get, names, repeat(len(places))), np.intp, len(names))] = column.counts
+    rows[-1] = column.present - rows[:-1].sum()
     return rows

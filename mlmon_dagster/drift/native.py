@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from functools import cache
 from itertools import repeat
 from operator import is_
 from typing import Any, Literal, get_args
@@ -52,7 +53,7 @@ def native(name: str, array: object, kind: Kind | None) -> Native:
 
 
 def _as_kind(name: str, data: Array, mask: Array | None, kind: Kind) -> Native:
-    dtype = {"O": "text", "M": "moment"}.get(data.dtype.kind, str(data.dtype))
+    dtype = {"O": "text", "M": "moment"}.get(data.dtype.kind, _type_name(data.dtype))
     if data.dtype.kind == "M" and kind != "numeric":
         nat = np.isnat(data)
         mask = nat if mask is None else mask | nat
@@ -67,6 +68,12 @@ def _as_kind(name: str, data: Array, mask: Array | None, kind: Kind) -> Native:
         return Native(kind, data.astype(bool) if kind == "boolean" else data, mask, dtype)
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(f"column {name!r} is declared {kind} but holds a value that is not: {error}") from error
+
+
+@cache
+def _type_name(dtype: "np.dtype[Any]") -> str:
+    """numpy makes the text anew each time, which takes as long as a search."""
+    return str(dtype)
 
 
 def _numbers(data: Array) -> Array:

@@ -1,5 +1,6 @@
 """Native rows in ascending order: one sort for numbers and moments, one count for categories and booleans."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def _numbers(data: Array, weights: Array | None, missing: int, in_order: bool) -
         data = np.sort(data)
     if data.dtype.kind != "f":
         return Ordered(*_summed(data, weights), missing, squares=_squares(weights))
-    if len(data) and np.isfinite(data[0]) and np.isfinite(data[-1]):  # as in most columns
+    if len(data) and math.isfinite(data[0]) and math.isfinite(data[-1]):  # as in most columns
         return Ordered(*_summed(data, weights), missing, squares=_squares(weights))
     infinity = data.dtype.type(np.inf)
     start = int(np.searchsorted(data, -infinity, side="right"))
@@ -72,7 +73,7 @@ def _unsorted(data: Array, missing: int) -> Ordered:
     """Missing and infinite values are left out; mostly there is none, which two looks tell."""
     low, high = (float(data.min()), float(data.max())) if len(data) else (0.0, 0.0)
     infinite = minus = 0
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         nan, endless = np.isnan(data), np.isinf(data)
         minus, infinite = int((data[endless] < 0).sum()), int(endless.sum())
         missing += int(nan.sum())

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -78,9 +79,7 @@ class Profile:
         >>> drift["price"]["ks"].value, drift["price"]["ks"].certainty, drift["city"]["new_categories"].value
         (0.5, 'exact', 0.25)
         """
-        for name in methods or ():
-            plugins.load("method", name)
-        chosen = {name: plugins.parse("method", name) for name in methods or _methods()}
+        chosen = {name: _method(name) for name in methods or _methods()}
         in_order = any("numeric" in type(one).kinds and name not in UNSORTED for name, one in chosen.items())
         columns = each_column(window, list(self.columns), in_order=in_order)
         return {name: _compared(self.columns[name], one, chosen) for name, one in columns}
@@ -201,6 +200,13 @@ def add(one: Column, two: Column) -> Column:
         squares=added_squares(one, two),
         dtype=wider_dtype(one, two),
     )
+
+
+@cache
+def _method(name: str) -> Any:
+    """The method as it is without parameters; `MissingError` for one that there is not."""
+    plugins.load("method", name)
+    return plugins.parse("method", name)
 
 
 def _methods() -> tuple[str, ...]:

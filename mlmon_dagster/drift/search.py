@@ -16,16 +16,16 @@ def at_most(ascending: Array, thresholds: Array) -> Array:
     [1]
     """
     held, none = floored(thresholds, ascending.dtype)
-    found = np.searchsorted(ascending, held, side="right")
+    found = ascending.searchsorted(held, side="right")
     return np.where(none, 0, found) if none is not None else found
 
 
 def below(ascending: Array, thresholds: Array) -> Array:
     """For each threshold, how many of the ascending values are strictly below it (int64)."""
     held, none = floored(thresholds, ascending.dtype)
-    found = np.searchsorted(ascending, held, side="left")
+    found = ascending.searchsorted(held, side="left")
     if held is not thresholds:
-        found = np.where(_equal(held, thresholds), found, np.searchsorted(ascending, held, side="right"))
+        found = np.where(_equal(held, thresholds), found, ascending.searchsorted(held, side="right"))
     return np.where(none, 0, found) if none is not None else found
 
 

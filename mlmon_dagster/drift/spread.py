@@ -1,8 +1,7 @@
 """How far two means lie apart, and the spread that distances are measured in."""
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.method import quantiles
@@ -22,21 +21,24 @@ class MeanShift:
 
 def mean_shift(reference: Column, window: Column) -> MeanShift:
     """The shift of the mean by Welch's test in the normal limit; Kish's rows where rows are weighted."""
+    return window.once(("shift", reference), lambda: _mean_shift(reference, window))
+
+
+def _mean_shift(reference: Column, window: Column) -> MeanShift:
     known = [one.bins for one in (reference, window) if one.bins is not None]
-    (before, left, _), (now, right, _) = reference.moments, window.moments
+    (before, left, old), (now, right, new) = reference.moments, window.moments
     distance = abs(float(now - before) + (right - left))
-    error = float(
-        np.sqrt(reference.std * reference.std / reference.effective + window.std * window.std / window.effective)
-    )
-    p_value = float(special().erfc(distance / error / np.sqrt(2))) if error else float(distance == 0)
+    error = math.sqrt(old * old / reference.effective + new * new / window.effective)
+    p_value = float(special().erfc(distance / error / math.sqrt(2))) if error else float(distance == 0)
     clipped = any(bins.clipped for bins in known)
     return MeanShift(distance, error, p_value, sum(bins.grid.unit for bins in known) / 2, clipped)
 
 
 def scale(reference: Column, window: Column) -> float:
     """The spread that distances are measured in: the reference's, else the window's, else 1."""
-    if reference.std > 0 and np.isfinite(reference.std):
-        return reference.std
+    spread = reference.std
+    if 0 < spread < math.inf:
+        return spread
     return _first(_robust(reference), window.std, _middle(reference))
 
 
@@ -56,4 +58,4 @@ def _middle(column: Column) -> float:
 
 
 def _first(*candidates: float) -> float:
-    return next((one for one in candidates if np.isfinite(one) and one > 0), 1.0)
+    return next((one for one in candidates if math.isfinite(one) and one > 0), 1.0)

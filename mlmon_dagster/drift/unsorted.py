@@ -24,15 +24,17 @@ class Unsorted:
 
 
 class Ascending:
-    """The attribute `Column.ascending`: what was given unsorted is sorted at the first look."""
+    """The attribute `Column.ascending` while a column is unsorted: the first look sorts it.
 
-    def __set__(self, column: "Column", given: "Array | Unsorted") -> None:
-        column.__dict__["_given"] = given
+    It has no `__set__`, so a column in order keeps its values in its own dictionary and never comes here.
+    """
 
     def __get__(self, column: "Column | None", owner: Any = None) -> Any:
         if column is None:
             return self
-        given = column.__dict__["_given"]
-        if isinstance(given, Unsorted):
-            given = column.__dict__["_given"] = np.sort(given.values)
-        return given
+        known = column.__dict__
+        given = known.get("unsorted")
+        if given is not None:
+            known["ascending"] = np.sort(given.values)
+            known.pop("unsorted", None)
+        return known["ascending"]

@@ -1,9 +1,8 @@
 """Cramer's V with the chi-square test."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.method import Measure, effective_rows, shares
@@ -33,8 +32,8 @@ class ChiSquare:
         p, q = shares(reference, window, 0)
         n, m = reference.effective, window.effective
         pooled = (n * p + m * q) / (n + m)
-        statistic = float(np.sum((n * (p - pooled) ** 2 + m * (q - pooled) ** 2) / pooled))
+        statistic = float(((n * (p - pooled) ** 2 + m * (q - pooled) ** 2) / pooled).sum())
         freedom = len(pooled) - 1
         p_value = float(special().chdtrc(freedom, statistic)) if freedom else 1.0
-        value = float(np.sqrt(np.sum((p - q) ** 2 / (p + q)) / 2))
+        value = math.sqrt(((p - q) ** 2 / (p + q)).sum() / 2)
         return Measure(value, p_value, effect=value, effective_rows=effective_rows(reference, window))

@@ -1,5 +1,6 @@
 """The Hellinger distance."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -32,5 +33,5 @@ class Hellinger:
 
     def measure(self, reference: Column, window: Column) -> Measure:
         p, q = shares(reference, window, self.bins)
-        value = float(np.sqrt(max(0.0, 1.0 - float(np.sum(np.sqrt(p * q))))))
+        value = math.sqrt(max(0.0, 1.0 - float(np.sqrt(p * q).sum())))
         return Measure(value, effect=value, effective_rows=effective_rows(reference, window))

@@ -1,5 +1,6 @@
 """The Jensen-Shannon distance."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -36,11 +37,11 @@ class JensenShannon:
         rel_entr = special().rel_entr
         p, q = shares(reference, window, self.bins)
         middle = (p + q) / 2
-        divergence = float(np.sum(rel_entr(p, middle) + rel_entr(q, middle))) / (2 * np.log(2))
+        divergence = float((rel_entr(p, middle) + rel_entr(q, middle)).sum()) / (2 * math.log(2))
         n, m = reference.effective, window.effective
         pooled = (n * p + m * q) / (n + m)
-        statistic = 2 * float(np.sum(n * rel_entr(p, pooled) + m * rel_entr(q, pooled)))
-        freedom = int((pooled > 0).sum()) - 1
+        statistic = 2 * float((n * rel_entr(p, pooled) + m * rel_entr(q, pooled)).sum())
+        freedom = int(np.count_nonzero(pooled)) - 1
         p_value = float(special().chdtrc(freedom, statistic)) if freedom else 1.0
-        value = float(np.sqrt(max(divergence, 0.0)))
+        value = math.sqrt(max(divergence, 0.0))
         return Measure(value, p_value, effect=value, effective_rows=effective_rows(reference, window))

@@ -1,9 +1,8 @@
 """The Kolmogorov-Smirnov distance."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.kolmogorov import largest_gap
@@ -33,5 +32,5 @@ class Ks:
     def measure(self, reference: Column, window: Column) -> Measure:
         low, high = largest_gap(reference, window)
         rows = effective_rows(reference, window)
-        p_value = float(special().kolmogorov(np.sqrt(rows / 2) * low))
+        p_value = float(special().kolmogorov(math.sqrt(rows / 2) * low))
         return Measure(low, p_value, low=low, high=high, effect=low, effective_rows=rows)

@@ -1,9 +1,8 @@
 """The z of the mean: its shift in standard errors."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.method import Measure, effective_rows
@@ -32,6 +31,6 @@ class MeanZ:
         shift = mean_shift(reference, window)
         effect = shift.distance / scale(reference, window) if shift.distance else 0.0
         rows = effective_rows(reference, window)
-        value = shift.distance / shift.error if shift.error else effect * float(np.sqrt(rows / 2))
-        low, high = (value, np.inf) if shift.clipped else (value, value)
+        value = shift.distance / shift.error if shift.error else effect * math.sqrt(rows / 2)
+        low, high = (value, math.inf) if shift.clipped else (value, value)
         return Measure(value, shift.p_value, low, high, shift.distance, effect, rows)

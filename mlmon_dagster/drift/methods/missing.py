@@ -1,9 +1,8 @@
 """The change of the share of missing values."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from mlmon_dagster.drift.column import Column, Kind
 from mlmon_dagster.drift.method import Measure
@@ -32,6 +31,6 @@ class Missing:
         n, m = reference.rows, window.rows
         p, q = 1 - reference.present / n, 1 - window.present / m
         pooled = (n * p + m * q) / (n + m)
-        error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-        p_value = float(special().erfc(abs(p - q) / error / np.sqrt(2))) if error else 1.0
+        error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+        p_value = float(special().erfc(abs(p - q) / error / math.sqrt(2))) if error else 1.0
         return Measure(abs(p - q), p_value, effect=abs(p - q), effective_rows=2 * n * m / (n + m))

@@ -35,7 +35,7 @@ class Psi:
     def measure(self, reference: Column, window: Column) -> Measure:
         p, q = shares(reference, window, self.bins)
         lifted_p, lifted_q = filled(p, reference.present), filled(q, window.present)
-        value = float(np.sum((lifted_q - lifted_p) * np.log(lifted_q / lifted_p)))
+        value = float(((lifted_q - lifted_p) * np.log(lifted_q / lifted_p)).sum())
         freedom = len(p) - 1
         noise = 1 / reference.effective + 1 / window.effective
         p_value = float(special().chdtrc(freedom, value / noise)) if freedom and value > 0 else 1.0

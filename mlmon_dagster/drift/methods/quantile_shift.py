@@ -1,7 +1,7 @@
 """The largest shift of a quantile."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -37,29 +37,28 @@ class QuantileShift:
     )  # fmt: skip
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        levels = np.array(self.levels)
-        before = reference.once(("levels", self.levels), lambda: _ends(reference, levels))
-        now = _ends(window, levels)
         origin = origin_of(reference.ascending)
-        lows = [offsets(ends[0], origin) for ends in (before, now)]
-        highs = [offsets(ends[1], origin) for ends in (before, now)]
-        shifts = np.abs(highs[1] - highs[0])
-        most = np.maximum(np.abs(highs[1] - lows[0]), np.abs(lows[1] - highs[0]))
-        apart = np.maximum(np.maximum(lows[1] - highs[0], lows[0] - highs[1]), 0)
+        before = reference.once(("levels", self.levels), lambda: _ends(reference, self.levels, origin))
+        now = _ends(window, self.levels, origin)
+        shifts = np.abs(now[1] - before[1])
         scale = robust_scale(reference, window)
-        value = float(shifts.max())
-        low, high = (min(float(apart.max()), value), float(np.maximum(most, shifts).max()))
+        low = high = value = float(shifts.max())
+        if not (reference.exact and window.exact):
+            most = np.maximum(np.abs(now[1] - before[0]), np.abs(now[0] - before[1]))
+            apart = np.maximum(np.maximum(now[0] - before[1], before[0] - now[1]), 0)
+            low, high = min(float(apart.max()), value), float(np.maximum(most, shifts).max())
         return Measure(
             value / scale, None, low / scale, high / scale, value, value / scale, effective_rows(reference, window)
         )
 
 
-def _ends(column: Column, levels: Array) -> tuple[Array, Array]:
-    """Between which two values each quantile lies: the same one twice where every value is known."""
+def _ends(column: Column, levels: tuple[float, ...], origin: Any) -> tuple[Array, Array]:
+    """Between which two distances from an origin each quantile lies: the same one twice where every value is known."""
     upper = quantiles(column, levels)
     if column.bins is None:
-        return upper, upper
+        away = offsets(upper, origin)
+        return away, away
     place = np.searchsorted(column.ascending, upper)
     edges, points = column.bins.grid.edges, column.bins.grid.points
     lower = np.where(points[place], upper, edges[np.maximum(place - 1, 0)])
-    return lower, upper
+    return offsets(lower, origin), offsets(upper, origin)

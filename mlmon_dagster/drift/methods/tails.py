@@ -39,17 +39,23 @@ class Tails:
     levels: Annotated[tuple[Level, ...], Field(min_length=1, description="shares of rows beyond, at each end")] = LEVELS
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        levels = np.asarray(self.levels)
         if not window.exact:
             reference, window = on_one_grid(reference, window)
-        cuts = quantiles(reference, np.concatenate([levels, 1 - levels]))
-        sides = [self._beyond(one, cuts) for one in (reference, window)]
-        spread = np.sqrt(levels * (1 - levels))
-        value = float(np.max(np.abs(sides[0] - sides[1]) / np.concatenate([spread, spread])))
+        cuts, spread, before = reference.once(("tails", self.levels), lambda: self._of(reference))
+        value = float((np.abs(before - _beyond(window, cuts)) / spread).max())
         return Measure(value, effect=value, effective_rows=effective_rows(reference, window))
 
-    def _beyond(self, column: Column, cuts: Array) -> Array:
-        """The shares at or below the lower cuts, then above the upper ones."""
-        half = len(cuts) // 2
-        at_most = column.at_most(cuts) / column.present
-        return np.concatenate([at_most[:half], 1 - at_most[half:]])
+    def _of(self, reference: Column) -> tuple[Array, Array, Array]:
+        """Where the reference is cut, the spread of a row's membership, and the shares beyond."""
+        levels = np.asarray(self.levels)
+        cuts = quantiles(reference, np.concatenate([levels, 1 - levels]))
+        spread = np.sqrt(levels * (1 - levels))
+        return cuts, np.concatenate([spread, spread]), _beyond(reference, cuts)
+
+
+def _beyond(column: Column, cuts: Array) -> Array:
+    """The shares at or below the lower cuts, then above the upper ones."""
+    shares = column.at_most(cuts) / column.present
+    upper = shares[len(cuts) // 2 :]
+    np.subtract(1, upper, out=upper)
+    return shares

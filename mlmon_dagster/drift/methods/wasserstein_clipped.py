@@ -33,10 +33,14 @@ class WassersteinClipped:
     clip: Annotated[float, Field(gt=0, le=0.25, description="share of the reference cut off at each end")] = 0.01
 
     def measure(self, reference: Column, window: Column) -> Measure:
-        low_end, high_end = quantiles(reference, (self.clip, 1 - self.clip))
-        if low_end == high_end:
-            low_end, high_end = quantiles(reference, (0, 1))
-        distance, low, high = area(reference, window, (low_end.item(), high_end.item()))
+        between = reference.once(("clip", self.clip), lambda: self._between(reference))
+        distance, low, high = area(reference, window, between)
         unit = robust_scale(reference, window)
         value = distance / unit if distance else 0.0
         return Measure(value, None, low / unit, high / unit, distance, value, effective_rows(reference, window))
+
+    def _between(self, reference: Column) -> tuple[float, float]:
+        low, high = quantiles(reference, (self.clip, 1 - self.clip)).tolist()
+        if low == high:
+            low, high = quantiles(reference, (0, 1)).tolist()
+        return low, high
