@@ -5,6 +5,7 @@
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -18,7 +19,7 @@ from mlmon_dagster.resources.database import DatabaseResource
 from mlmon_dagster.resources.mlflow import MlflowResource
 from mlmon_dagster.resources.store import StoreResource
 from mlmon_dagster.sensors import build_automation
-from mlmon_dagster.settings import Settings, read_settings
+from mlmon_dagster.settings import Settings, read_settings, unknown_variables
 
 
 def build_pipeline_defs(
@@ -58,17 +59,24 @@ def build_resources(settings: Settings) -> Mapping[str, dg.ConfigurableResource[
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    settings = read_settings()
-    return build_pipeline_defs(list(load_pipelines(settings.pipelines, os.environ).values()), settings)
+    settings, declared = _loaded()
+    return build_pipeline_defs(declared, settings)
 
 
 def __getattr__(name: str) -> dg.Definitions:
     """`project_<name>`: the pipelines of one project, a code location of its own."""
     if not name.startswith("project_"):
         raise AttributeError(name)
-    settings = read_settings()
-    declared = load_pipelines(settings.pipelines, os.environ).values()
+    settings, declared = _loaded()
     return build_pipeline_defs([one for one in declared if one.pipeline.project == name[8:]], settings)
+
+
+def _loaded() -> tuple[Settings, list[Declared]]:
+    """Settings and pipelines of the process that Dagster starts; a misspelt variable is told in its log."""
+    for sentence in unknown_variables(os.environ):
+        print(f"Warning: {sentence}", file=sys.stderr)
+    settings = read_settings()
+    return settings, list(load_pipelines(settings.pipelines, os.environ).values())
 
 
 def _secret(variable: str, value: str) -> str:

@@ -10,6 +10,48 @@ from mlmon_dagster.errors import InputError
 ENVIRONMENTS = ("dev", "staging", "prod")
 """The three environments, in the order of a promotion."""
 
+VARIABLES = (
+    "MLMON_ACTIONS_AUDIENCE",
+    "MLMON_ACTIONS_ISSUER",
+    "MLMON_ACTIONS_REPOSITORIES",
+    "MLMON_ACTIONS_WORKFLOWS",
+    "MLMON_ACTOR",
+    "MLMON_ALB_ARN",
+    "MLMON_ALB_CLIENT",
+    "MLMON_ALB_ISSUER",
+    "MLMON_ALB_KEYS_URL",
+    "MLMON_CHECKPOINTS",
+    "MLMON_CHECKPOINT_KEY",
+    "MLMON_DAGSTER_DATABASE_URL",
+    "MLMON_DAGSTER_UPSTREAM",
+    "MLMON_DAGSTER_URL",
+    "MLMON_DATABASE_URL",
+    "MLMON_ENVIRONMENTS",
+    "MLMON_GITHUB_API_URL",
+    "MLMON_GITHUB_CLIENT_ID",
+    "MLMON_GITHUB_CLIENT_SECRET",
+    "MLMON_GITHUB_TEAMS",
+    "MLMON_GITHUB_TOKEN",
+    "MLMON_GITHUB_URL",
+    "MLMON_GITHUB_WEBHOOK_SECRET",
+    "MLMON_GIT_COMMIT",
+    "MLMON_HOME",
+    "MLMON_LOG_NAME",
+    "MLMON_MLFLOW_URL",
+    "MLMON_MODEL_KEY",
+    "MLMON_MODEL_SIGNING_KEY",
+    "MLMON_PIPELINES",
+    "MLMON_SNS_TOPICS",
+    "MLMON_SNS_URL",
+    "MLMON_TIMEOUT",
+    "MLMON_TOKEN",
+    "MLMON_TRUSTED_TYPES",
+    "MLMON_URL",
+    "MLMON_WEB_KEY",
+    "MLMON_WEB_URL",
+)
+"""Every variable that some process reads, wherever it does; a test holds this against the source."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -82,6 +124,29 @@ def read_settings(environ: Mapping[str, str] | None = None, directory: Path | No
         checkpoints_kept=_text(environ, "MLMON_CHECKPOINTS", f"{home}/checkpoints"),
         checkpoint_key_kept=_text(environ, "MLMON_CHECKPOINT_KEY", f"{home}/checkpoint.key"),
     )
+
+
+def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence for every `MLMON_*` variable that nothing reads, with the nearest names; never its value.
+
+    A variable that another one refers to (`env:NAME`) is read. Not an error: the environment of a process is shared
+    with others, and a newer version's variables must not stop an older one.
+
+    >>> unknown_variables({"MLMON_PIPLINES": "models", "MLMON_HOME": "state"})
+    ("'MLMON_PIPLINES' is set, but nothing reads a variable of this name; did you mean MLMON_PIPELINES?",)
+    """
+    ours = {name for name in environ if name.startswith("MLMON_")}.difference(VARIABLES)
+    referred = {environ.get(name, "").strip().partition("env:")[2] for name in VARIABLES} if ours else set()
+    return tuple(_unread(name) for name in sorted(ours - referred))
+
+
+def _unread(name: str) -> str:
+    from difflib import get_close_matches
+
+    ends = [known.removeprefix("MLMON_") for known in VARIABLES]  # the part they share is no likeness
+    near = get_close_matches(name.removeprefix("MLMON_"), ends, n=3, cutoff=0.6)
+    guess = f"did you mean {' or '.join(f'MLMON_{end}' for end in near)}?" if near else "docs/settings.md lists all"
+    return f"{name!a} is set, but nothing reads a variable of this name; {guess}"
 
 
 def _text(environ: Mapping[str, str], name: str, default: str) -> str:

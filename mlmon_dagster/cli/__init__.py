@@ -1,5 +1,6 @@
 """The `mlmon` command line: one file per command, loaded when it is called; every answer also as `--json`."""
 
+import os
 import pkgutil
 import sys
 from importlib import import_module
@@ -8,6 +9,7 @@ import click
 
 from mlmon_dagster.cli import _output as output
 from mlmon_dagster.errors import InputError, MlmonError
+from mlmon_dagster.settings import unknown_variables
 
 HELP = """Operate production models on Dagster: drift, gates, approvals, deployments, audit.
 
@@ -51,6 +53,8 @@ def group() -> None:
 def main() -> None:
     """The console script: runs a command and turns every expected failure into a sentence and an exit code."""
     as_json = "--json" in sys.argv
+    for sentence in unknown_variables(os.environ):
+        output.warning(sentence, as_json=as_json)
     try:
         code = group.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -48,3 +48,11 @@ def failure(error: MlmonError, *, as_json: bool) -> None:
     click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)
+
+
+def warning(sentence: str, *, as_json: bool) -> None:
+    """What does not stop a command, on standard error; for a program as a document on a line of its own."""
+    if as_json:
+        click.echo(json.dumps({"warning": sentence}, ensure_ascii=False), err=True)
+    else:
+        click.echo(click.style("Warning: ", fg="yellow", bold=True) + sentence, err=True)

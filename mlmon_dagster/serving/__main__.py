@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from mlmon_dagster.errors import MlmonError
+from mlmon_dagster.settings import unknown_variables
 
 
 def main() -> int:
@@ -15,6 +16,8 @@ def main() -> int:
     from mlmon_dagster.serving.served import Bands, Served
     from mlmon_dagster.serving.server import ServerOptions, serve
 
+    for sentence in unknown_variables(os.environ):
+        print(f"Warning: {sentence}", file=sys.stderr)
     home = Path(sys.argv[1]).parent
     told = json.loads(Path(sys.argv[1]).read_text())
     log = LogOptions(Path(told["log_directory"]), **told.get("log", {}))
