@@ -9,6 +9,7 @@ from mlmon_dagster.web.dagster import PREFIX, DagsterPages
 from mlmon_dagster.web.limits import Bounds, Limits
 from mlmon_dagster.web.openapi import DESCRIPTION, TAGS, described
 from mlmon_dagster.web.pages import show_pages
+from mlmon_dagster.web.pages.page import show_refusal
 from mlmon_dagster.web.problems import answer_problems
 from mlmon_dagster.web.reading import show_documentation
 from mlmon_dagster.web.state import Web
@@ -31,7 +32,7 @@ def create_app(web: Web, *, bounds: Bounds | None = None) -> FastAPI:
     app.state.web = web
     for router in routers():
         app.include_router(router, prefix="/api")
-    answer_problems(app)
+    answer_problems(app, show_refusal)
     show_documentation(app)
     show_pages(app)
     if web.settings.dagster:

@@ -1,7 +1,7 @@
 """Failures as `application/problem+json` (RFC 9457), each with a stable code."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -93,8 +93,11 @@ def problem_of(error: MlmonError) -> ProblemError:
     return ProblemError(status, error.code, error.message, hint=error.hint, headers=headers)
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Every failure of the application becomes a problem; what nobody expected is told in the log only."""
+def answer_problems(app: FastAPI, show: Callable[[Request, ProblemError], Awaitable[Response]]) -> None:
+    """Every failure of the application becomes a problem; what nobody expected is told in the log only.
+
+    `show` makes a page of the problem that nothing is at an address, for a person who asks a browser for it.
+    """
 
     @app.exception_handler(ProblemError)
     async def refused(_: Request, problem: ProblemError) -> Response:
@@ -113,7 +116,8 @@ def answer_problems(app: FastAPI) -> None:
         code = {404: "NO_ROUTE", 405: "METHOD"}.get(error.status_code, "HTTP")
         detail = {404: "there is nothing at this address", 405: f"{request.method} is not possible here"}
         said = detail.get(error.status_code, str(error.detail))
-        return problem_response(ProblemError(error.status_code, code, said, headers=error.headers))
+        problem = ProblemError(error.status_code, code, said, headers=error.headers)
+        return await show(request, problem) if _by_a_person(request) else problem_response(problem)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -121,6 +125,12 @@ def answer_problems(app: FastAPI) -> None:
         found = [{"path": _path(one["loc"]), "message": _said(one), "code": one["type"]} for one in error.errors()]
         detail = "; ".join(f"{one['path']}: {one['message']}" for one in found[:5])
         return JSONResponse(problem_document(422, "INPUT", detail, errors=found), 422, media_type=MEDIA_TYPE)
+
+
+def _by_a_person(request: Request) -> bool:
+    """Whether a browser asks for a page: programs do not ask for `text/html`, and below `/api` they alone are told."""
+    path = request.url.path
+    return "text/html" in request.headers.get("accept", "") and path != "/api" and not path.startswith("/api/")
 
 
 def _said(one: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ class GovernedRoute(APIRoute):
         async def enter(request: Request) -> Response:
             web: Web = request.app.state.web
             _refuse_unknown_queries(request, queries)
-            caller = await run_in_threadpool(_entered, request, web, permission)
+            caller = await run_in_threadpool(entered, request, web, permission)
             request.state.caller = caller
             key = request.headers.get(KEY_HEADER)
             if caller is None:
@@ -76,7 +76,8 @@ def _refuse_unknown_queries(request: Request, known: set[str]) -> None:
         raise ProblemError(422, "INPUT", "query: a parameter comes more than once")
 
 
-def _entered(request: Request, web: Web, permission: str) -> Caller | None:
+def entered(request: Request, web: Web, permission: str) -> Caller | None:
+    """Who comes in with this permission, counted against their rate; nobody by name where it is `public`."""
     if permission == PUBLIC:
         web.requests.take(f"address {address_of(request)}")
         return None

@@ -5,7 +5,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from api_office import OUTSIDER, Api
+from api_office import OUTSIDER, Api, problem
 from fastapi.routing import APIRoute
 from governed import CAST, deployed, judge, version
 from starlette.testclient import TestClient
@@ -155,6 +155,32 @@ def test_a_page_says_what_it_cannot_show(api: Api) -> None:
         assert "Traceback" not in answer.text
         assert "<h1>" in answer.text
     assert "prices" in text(client.get("/pipelines/prizes")), "the nearest name is told"
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("place", ["/pipeline/prices", "/favicon.ico", "/assets/none.js", "/apis", "/%3Cb%3E"])
+def test_an_address_with_nothing_at_it_is_a_page_for_a_person(api: Api, place: str) -> None:
+    for client in (api.logged_in("mia"), api.client(), api.client(Authorization="Bearer mlm_x", Accept=BROWSER)):
+        answer = client.get(place, headers={"Accept": BROWSER}, follow_redirects=False)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert "there is nothing at this address" in answer.text
+        assert '<a class="button" href="/">To the fleet</a>' in answer.text
+        assert "<b>" not in answer.text
+
+
+def test_only_who_is_logged_in_sees_the_bar_of_pages_there(api: Api) -> None:
+    headers = {"Accept": BROWSER}
+    assert 'href="/promotions"' in api.logged_in("mia").get("/nothing", headers=headers).text
+    assert 'href="/promotions"' not in api.client().get("/nothing", headers=headers).text
+
+
+@pytest.mark.parametrize(("place", "accept"), [("/api/nothing", BROWSER), ("/api", BROWSER), ("/nothing", "*/*")])
+def test_a_program_is_told_in_a_problem_document(api: Api, place: str, accept: str) -> None:
+    assert problem(api.logged_in("mia").get(place, headers={"Accept": accept})) == (404, "NO_ROUTE")
 
 
 def test_pages_say_that_there_is_nothing(api: Api) -> None:

@@ -1,6 +1,7 @@
 """One page: who may see it, how it is rendered, and what people read when it cannot be shown."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 
 from mlmon_dagster.adapters.report.style import STYLE
 from mlmon_dagster.errors import DeniedError, MlmonError
@@ -18,7 +20,7 @@ from mlmon_dagster.governance.roles import ANYWHERE, permit
 from mlmon_dagster.web.pages import marks
 from mlmon_dagster.web.problems import TITLES, ProblemError, problem_of
 from mlmon_dagster.web.recognition import cookie_name
-from mlmon_dagster.web.route import PUBLIC, GovernedRoute
+from mlmon_dagster.web.route import PUBLIC, SELF, GovernedRoute, entered
 from mlmon_dagster.web.state import Web
 
 if TYPE_CHECKING:
@@ -125,6 +127,17 @@ def _refusal(request: Request, problem: ProblemError) -> Response:
     answer = page(request, "refusal.html", title, status=problem.status, problem=problem)
     answer.headers.update(problem.headers)
     return answer
+
+
+async def show_refusal(request: Request, problem: ProblemError) -> Response:
+    """The page for an address at which nothing is; with the way to the pages for who is logged in."""
+    if _shows_who(request):
+        with suppress(MlmonError):
+            try:
+                request.state.caller = await run_in_threadpool(entered, request, request.app.state.web, SELF)
+            except ProblemError as refused:
+                return _refusal(request, refused)
+    return _refusal(request, problem)
 
 
 @cache
