@@ -71,9 +71,10 @@ class Judge:
         """Judges what was recorded since; `AssertionError` for what the rules do not allow."""
         self.file, self.registry = file, registry
         with self.governance.ledger.read() as reading:
-            self.roles = {(one.name, one.role) for one in reading.find(Member) if one.held}
-            self.people = {one.id: one.person for one in reading.find(Person)}
             lines = reading.entries(after=self.seq)
+            if lines:
+                self.roles = {(one.name, one.role) for one in reading.find(Member) if one.held}
+                self.people = {one.id: one.person for one in reading.find(Person)}
         for line in lines:
             entry = line.entry
             assert entry.seq == self.seq + 1, "no entry twice, none left out"

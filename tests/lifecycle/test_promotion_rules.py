@@ -39,6 +39,7 @@ class Everybody(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.office = Office(self.url())
+        self.judged = 0
 
     def teardown(self) -> None:
         self.office.close()
@@ -178,6 +179,9 @@ class Everybody(RuleBasedStateMachine):
 
     @invariant()
     def one_live_deployment_for_each_environment(self) -> None:
+        if self.office.judge.seq == self.judged:
+            return  # nothing was recorded since: on Postgres every look is a way there and back
+        self.judged = self.office.judge.seq
         with self.office.governance.ledger.read() as reading:
             for states in (("live",), UNDER_WAY):
                 found = [one.environment for one in reading.find(Deployment, state=states)]
