@@ -25,10 +25,8 @@ def expect(
     predictions: "numpy.ndarray",
     unseen: "pyarrow.Table",
     inputs: Sequence[str],
-) -> "tuple[Expectation, pyarrow.Table]":
+) -> Expectation:
     """The expectation from `unseen` rows (with inputs and predictions) and from the labels of the whole reference.
-
-    Beside it those of the unseen rows that have a label, with it.
 
     Raises `InputError` when too few rows have a label, `DataError` where a metric has no meaning for them.
     """
@@ -49,5 +47,4 @@ def expect(
     estimator = fit_estimator(declared, outcomes, labelled.rows, inputs) if declared.estimate else None
     expectation = Expectation.of(outcomes, columns_of(everything.rows, [LABEL])[LABEL], estimator)
     table = loss_table(declared, labelled.rows, inputs) if inputs else None
-    segments = segment_performance(stage, declared, labelled)
-    return replace(expectation, segments=segments, losses=table), labelled.rows
+    return replace(expectation, segments=segment_performance(stage, declared, labelled), losses=table)

@@ -46,10 +46,9 @@ def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResul
         )
     rows = stage.outputs.read(key, stage.window.key)
     registry: Any = ports.registry
-    scorer = batch.load(registry, version)
-    probabilities = _probabilities(stage, registry, version, scorer.model)
-    numbers, where = _scoring(stage, registry, version)
-    scored = batch.score(scorer, rows, batch.carried(stage.pipeline), probabilities, numbers)
+    model = batch.load(registry, version)
+    probabilities = _probabilities(stage, registry, version, model)
+    scored = batch.score(model, rows, batch.carried(stage.pipeline), version.number, probabilities)
     output = stage.outputs.write(
         stage.key,
         stage.window.key,
@@ -58,25 +57,15 @@ def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResul
         quarantine=scored.quarantine,
         facts={"version": version.number, "digest": version.digest},
     )
-    stage.log(f"{output.rows} rows of window {stage.window.key} were scored by version {version.number}{where}")
+    stage.log(f"{output.rows} rows of window {stage.window.key} were scored by version {version.number}")
     metrics = {"rows": float(output.rows), "rows_quarantined": float(output.quarantined)}
-    metrics |= {**batch.statistics(scored.rows), "predictions.invalid": float(scored.invalid)}
+    metrics |= batch.statistics(scored.rows)
     return StageResult(
         output.digest,
         metrics,
         (_predictions_check(stage.window.key, output.rows, output.quarantined, metrics),),
         {"version": version.number, "digest": version.digest},
     )
-
-
-def _scoring(stage: StageRun, registry: Any, version: ModelVersion) -> "tuple[Any, str]":
-    """How the window's numbers are computed, and where: on Spark where that is the pipeline's engine."""
-    from mlmon_dagster.adapters.engines.spark import Spark
-
-    engine = stage.pipeline.stages.model_monitoring.engine
-    if isinstance(engine, Spark):
-        return batch.numbers_on(engine, registry, version, stage.settings), " on Spark"
-    return batch.numbers_here, ""
 
 
 def _probabilities(stage: StageRun, registry: Any, version: ModelVersion, model: Any) -> batch.Probabilities | None:
@@ -130,11 +119,10 @@ def live_version(stage: StageRun, ports: Ports) -> ModelVersion:
 
 
 def _predictions_check(window: str, rows: int, quarantined: int, metrics: Mapping[str, float]) -> CheckResult:
-    invalid = int(metrics["predictions.invalid"])
-    if not rows and not invalid:
+    invalid = int(metrics.get("predictions.invalid", 0))
+    if not rows:
         return CheckResult("predictions", "no_data", f"window {window} has no row to score, {quarantined} set aside")
-    whole = f"{rows} rows have a finite prediction"
-    reason = f"{invalid} of {rows + invalid} predictions are not finite" if invalid else whole
+    reason = f"{invalid} of {rows} predictions are not finite" if invalid else f"{rows} rows have a finite prediction"
     aside = f", {quarantined} rows were set aside" if quarantined else ""
     return CheckResult("predictions", "error" if invalid else "ok", reason + aside, {"invalid": float(invalid)})
 
