@@ -17,7 +17,6 @@ def checkpoint_sensor(suffix: str = "") -> dg.SensorDefinition:
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},
-        target=dg.AssetSelection.all(),
         description="Signs the audit log every minute, also when nothing happened.",
     )
     def audit_checkpoints(context: dg.SensorEvaluationContext) -> Iterator[dg.SkipReason]:

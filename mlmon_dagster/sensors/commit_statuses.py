@@ -21,7 +21,6 @@ def commit_status_sensor(
 
     @dg.sensor(
         name=f"commit_statuses{suffix}",
-        target=dg.AssetSelection.all(),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},

@@ -22,7 +22,7 @@ def deployment_sensor(pipelines: Mapping[str, Declared], settings: Settings, suf
 
     @dg.sensor(
         name=f"deployments{suffix}",
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},

@@ -7,6 +7,7 @@ import dagster as dg
 
 from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.pipeline.stages import REALTIME, StageKey
+from mlmon_dagster.sensors.scope import ANY_ASSETS
 from mlmon_dagster.sensors.windows import PIPELINES_PER_RUN, live_environments
 from mlmon_dagster.settings import Settings
 
@@ -27,7 +28,7 @@ def _schedule(
     @dg.schedule(
         name=f"endpoints_{place}{suffix}",
         cron_schedule=cron,
-        target=dg.AssetSelection.all(),
+        job_name=ANY_ASSETS,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         required_resource_keys={"database"},
         description=f"Asks live servers recorded rows and declared scenarios ({cron}, {len(members)} pipelines).",

@@ -10,6 +10,7 @@ from mlmon_dagster.adapters.pipelines import Declared
 from mlmon_dagster.lifecycle.queries import live_deployments
 from mlmon_dagster.pipeline.serving import FolderInferencing
 from mlmon_dagster.pipeline.stages import FOLDER, StageKey
+from mlmon_dagster.sensors.scope import ANY_ASSETS
 from mlmon_dagster.settings import Settings
 
 
@@ -22,7 +23,7 @@ def folder_sensor(pipelines: Mapping[str, Declared], settings: Settings, suffix:
 
     @dg.sensor(
         name=f"folders{suffix}",
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},
@@ -63,7 +64,7 @@ def _schedule(cron: str, place: int, members: list[Declared], suffix: str) -> dg
     @dg.schedule(
         name=f"folders_{place}{suffix}",
         cron_schedule=cron,
-        target=dg.AssetSelection.all(),
+        job_name=ANY_ASSETS,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Scores the new files of folders ({cron}, {len(members)} pipelines).",
     )

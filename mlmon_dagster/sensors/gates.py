@@ -22,7 +22,7 @@ def promotion_gate_sensor(
 
     @dg.sensor(
         name=f"promotion_gate{suffix}",
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},

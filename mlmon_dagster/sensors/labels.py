@@ -63,7 +63,7 @@ def label_sensor(pipelines: Mapping[str, Declared], settings: Settings, suffix: 
 
     @dg.sensor(
         name=f"late_labels{suffix}",
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},

@@ -19,7 +19,7 @@ def requested_run_sensor(
 
     @dg.sensor(
         name=f"requested_runs{suffix}",
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},

@@ -21,7 +21,6 @@ def shipment_sensor(pipelines: Mapping[str, Declared], settings: Settings, suffi
 
     @dg.sensor(
         name=f"shipped_predictions{suffix}",
-        target=dg.AssetSelection.all(),
         minimum_interval_seconds=600,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},

@@ -11,6 +11,7 @@ from mlmon_dagster.lifecycle.queries import live_deployments
 from mlmon_dagster.pipeline.stages import BATCH, SHARED_STAGES, StageKey
 from mlmon_dagster.pipeline.windows import Window, day
 from mlmon_dagster.ports import Newest
+from mlmon_dagster.sensors.scope import ANY_ASSETS
 from mlmon_dagster.settings import Settings
 
 WINDOWS_PER_TICK = 8
@@ -38,7 +39,7 @@ def _schedule(
     @dg.schedule(
         name=f"windows_{place}{suffix}",
         cron_schedule=cron,
-        target=dg.AssetSelection.all(),
+        job_name=ANY_ASSETS,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         required_resource_keys={"database"},
         description=f"Works on closed windows that were not judged yet ({cron}, {len(members)} pipelines).",

@@ -9,11 +9,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from governed import Clock, deployed, governed
 from retail import PIPELINE
 from sqlalchemy import event
 
 from mlmon_dagster.adapters.database.opening import open_database
-from mlmon_dagster.adapters.pipelines import Declared, load_pipeline
+from mlmon_dagster.adapters.pipelines import Declared, load_pipeline, load_pipelines
 from mlmon_dagster.definitions import build_pipeline_defs
 from mlmon_dagster.errors import InvalidPipelineError
 from mlmon_dagster.governance.check import Judged
@@ -73,6 +74,38 @@ def test_pipelines_with_the_same_windows_share_a_run(tmp_path: Path) -> None:
         ("2026-01-09", 5 * 5),
     ]
     assert len({one.run_key for one in requests}) == 2
+
+
+def test_pipelines_with_different_windows_are_one_code_location(fleet: SimpleNamespace) -> None:
+    daily = declared(fleet.folder)
+    (fleet.folder / "hours").mkdir()
+    file = fleet.folder / "hours" / "pipeline.yaml"
+    file.write_text(PIPELINE.replace("pipeline: shop", "pipeline: hours").replace("every: daily", "every: hourly"))
+    definitions = build_pipeline_defs([daily, load_pipeline(file, {})], fleet.settings)
+    dg.Definitions.validate_loadable(definitions)
+    repository = definitions.get_repository_def()
+    governance = governed(fleet.database, Clock(NOW))
+    deployed(governance, daily, "dev")
+    with dg.build_schedule_context(
+        instance=fleet.instance,
+        resources=dict(definitions.resources or {}),
+        scheduled_execution_time=NOW,
+        repository_def=repository,
+    ) as context:
+        requests = repository.get_schedule_def("windows_0").evaluate_tick(context).run_requests
+    assert [one.partition_key for one in requests or ()] == ["2026-01-06", "2026-01-07", "2026-01-08", "2026-01-09"]
+    with dg.build_sensor_context(
+        instance=fleet.instance, definitions=definitions, resources=dict(definitions.resources or {})
+    ) as context:
+        assert not repository.get_sensor_def("promotion_gate").evaluate_tick(context).run_requests
+
+
+def test_the_shipped_pipelines_are_one_code_location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLMON_HOME", str(tmp_path))
+    settings = read_settings()
+    shipped = load_pipelines(Path(__file__).parents[2] / "pipelines", {})
+    assert len(shipped) > 1
+    dg.Definitions.validate_loadable(build_pipeline_defs(list(shipped.values()), settings))
 
 
 @pytest.mark.parametrize(("days", "silent"), [(2, 0), (3, 3), (5, 5)])
