@@ -18,6 +18,9 @@ from mlmon_dagster.ports import Engine, Rows
 ZIP_MAGIC = b"PK\x03\x04"
 """What a profile begins with; no file of rows does."""
 
+REGISTERED = "models:/"
+"""What the profile of a registered model version is named by: `models:/name/1` or `models:/name@alias`."""
+
 
 def read_profile(file: str) -> Profile:
     """The profile in a file; `MissingError` where there is none, `DataError` for a file that is something else."""
@@ -44,7 +47,9 @@ def write_profile(profile: Profile, file: str) -> int:
 
 
 def is_profile(place: str) -> bool:
-    """Whether the place is a profile and not rows: its first bytes tell."""
+    """Whether the place is a profile and not rows: a registered model version's, or a file whose first bytes tell."""
+    if place.startswith(REGISTERED):
+        return True
     if place == "-" or "://" in place or not Path(place).is_file():
         return False
     with Path(place).open("rb") as opened:
@@ -142,7 +147,8 @@ def count_profile(profile: Profile, files: ParquetFiles) -> Profile:
     from mlmon_dagster.drift.building import counted
 
     columns = {name: counted(one, files.pieces(name)) for name, one in profile.columns.items()}
-    return Profile(columns, files.rows, counted_parts(profile.parts, files.tables(profile.parts.names)))
+    together = files.tables([name for name in profile.parts.names if name in files.names])  # labels come late
+    return Profile(columns, files.rows, counted_parts(profile.parts, together))
 
 
 def _built(files: ColumnStream, names: Sequence[str], exact: bool, asked: "Asked") -> Profile:

@@ -1,25 +1,32 @@
-"""Scoring one window: the rows a model can take, with their prediction, and the rows it cannot, with the reason."""
+"""Scoring one window: the rows a model can take, with what the server would answer, and the rows it cannot."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmon_dagster.errors import DataError, FailedError
+from mlmon_dagster.adapters.batch.scorer import ADDED, BatchScorer, Numbers, as_batch, check_columns
 from mlmon_dagster.lifecycle.outputs import REASON
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.ports import ModelVersion
+from mlmon_dagster.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
 
+    from mlmon_dagster.adapters.engines.spark import Spark
+
 Probabilities = Callable[["pd.DataFrame"], "dict[str, np.ndarray]"]
 """Rows of inputs to the columns of their classes' probabilities."""
 
-PREDICTION = "prediction"
-VERSION = "model_version"
+PREDICTION, DRIFT, LARGEST, VERSION = ADDED
+
+HIGH = 2.0
+"""Drift score above which a row is highly unusual, as batches count it."""
 
 
 @lru_cache(maxsize=2)
@@ -30,16 +37,41 @@ def load_native(registry: Any, version: ModelVersion) -> Any:
 
 @dataclass(frozen=True)
 class Scored:
-    """`rows` end with `prediction` and `model_version`; `quarantine` ends with `reason`."""
+    """`rows` end with `prediction`, `drift_score`, `drift_max` and `model_version`; `quarantine` with `reason`."""
 
     rows: "pa.Table"
     quarantine: "pa.Table"
+    invalid: int = 0
+    """Rows set aside because the model's prediction is not a finite number."""
 
 
 @lru_cache(maxsize=2)
-def load(registry: Any, version: ModelVersion) -> Any:
+def load(registry: Any, version: ModelVersion) -> BatchScorer:
     """The verified model of a registry, kept for the other windows of a backfill: a version never changes."""
-    return registry.load(version)
+    with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary:
+        registry.export(version, Path(temporary) / "model")
+        return BatchScorer.open(Path(temporary) / "model", version.number, version.digest)
+
+
+def numbers_on(
+    engine: "Spark", registry: Any, version: ModelVersion, settings: Settings
+) -> "Callable[[BatchScorer, pa.Table], Numbers]":
+    """The same scoring on Spark's workers, who reach the home of this installation under the same path."""
+
+    def numbers(scorer: BatchScorer, table: "pa.Table") -> Numbers:
+        from mlmon_dagster.adapters.batch.spark import numbers_on_spark
+
+        with tempfile.TemporaryDirectory(prefix="mlmon-", dir=settings.home) as temporary:
+            directory = Path(temporary) / "model"
+            registry.export(version, directory)
+            return numbers_on_spark(engine.session(), scorer, directory, table)
+
+    return numbers
+
+
+def numbers_here(scorer: BatchScorer, table: "pa.Table") -> Numbers:
+    """In this process."""
+    return scorer.numbers(as_batch(table))
 
 
 def carried(pipeline: Pipeline) -> tuple[str, ...]:
@@ -51,66 +83,49 @@ def carried(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def score(
-    model: Any, table: "pa.Table", carried: tuple[str, ...], version: int, probabilities: Probabilities | None = None
+    scorer: BatchScorer,
+    table: "pa.Table",
+    carried: tuple[str, ...],
+    probabilities: Probabilities | None = None,
+    numbers: "Callable[[BatchScorer, pa.Table], Numbers]" = numbers_here,
 ) -> Scored:
-    """Predictions for every row that has the inputs which were never missing on the reference.
-
-    The live server refuses the other rows too: both give the same predictions for the same rows.
-    """
+    """What the live server would answer for every row; rows that it would refuse are set aside, for its reasons."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    names = [column.name for column in model.inputs]
-    for name in names:
-        if name not in table.column_names:
-            raise DataError(f"the window has no column {name!r}, which the model takes")
-    reasons = pa.nulls(table.num_rows, pa.string())
-    for column in model.inputs:
-        if not column.nullable:
-            values = table.column(column.name).combine_chunks()
-            absent = pc.is_null(values, nan_is_null=True)
-            reasons = pc.coalesce(
-                reasons, pc.if_else(absent, f"{column.name} is missing", pa.scalar(None, pa.string()))
-            )
-    kept = table.filter(pc.is_null(reasons))
-    aside = table.append_column(REASON, reasons).filter(pc.is_valid(reasons))
-    chosen = [name for name in dict.fromkeys((*carried, *names)) if name in table.column_names]
-    rows = kept.select(chosen)
-    rows = rows.append_column(PREDICTION, _predictions(model, kept))
-    for name, values in probabilities(kept.to_pandas()).items() if probabilities else ():
-        rows = rows.append_column(name, pa.array(values))
-    return Scored(rows.append_column(VERSION, pa.array([version] * rows.num_rows, pa.int64())), aside)
+    check_columns(tuple(table.column_names), scorer, "the window")
+    found = numbers(scorer, table)
+    reasons = found.reasons if found.reasons is not None else pa.nulls(table.num_rows, pa.string())
+    kept = table.filter(reasons.is_null())
+    inputs = [column.name for column in scorer.inputs]
+    rows = kept.select([name for name in dict.fromkeys((*carried, *inputs)) if name in table.column_names])
+    for name, values in zip(ADDED, found.columns, strict=False):
+        rows = rows.append_column(name, values)
+    for name, chances in probabilities(kept.to_pandas()).items() if probabilities else ():
+        rows = rows.append_column(name, pa.array(chances))
+    rows = rows.append_column(VERSION, pa.array([scorer.version] * rows.num_rows, pa.int64()))
+    aside = table.append_column(REASON, reasons).filter(reasons.is_valid())
+    return Scored(rows, aside, found.invalid)
 
 
 def statistics(scored: "pa.Table") -> dict[str, float]:
-    """`predictions.mean|std|min|max` of numbers, and how many predictions are `invalid`."""
+    """`predictions.mean|std|min|max` of numbers, their mean drift score and the share of highly unusual rows."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    values = scored.column(PREDICTION).combine_chunks()
-    if not len(values):
+    if not scored.num_rows:
         return {}
+    drift = scored.column(DRIFT)
+    found = {
+        "predictions.drift_score": float(pc.mean(drift).as_py()),
+        "predictions.drift_high": float(pc.mean(pc.cast(pc.greater(drift, HIGH), pa.float64())).as_py()),
+    }
+    values = scored.column(PREDICTION).combine_chunks()
     if not pa.types.is_floating(values.type) and not pa.types.is_integer(values.type):
-        return {"predictions.invalid": float(values.null_count)}
-    finite = values.filter(pc.is_finite(values))
-    found = {"predictions.invalid": float(len(values) - len(finite))}
-    if len(finite):
-        extremes = pc.min_max(finite).as_py()
-        found |= {
-            "predictions.mean": float(pc.mean(finite).as_py()),
-            "predictions.std": float(pc.stddev(finite).as_py()),
-            "predictions.min": float(extremes["min"]),
-            "predictions.max": float(extremes["max"]),
-        }
-    return found
-
-
-def _predictions(model: Any, table: "pa.Table") -> "pa.Array":
-    import pyarrow as pa
-
-    if not table.num_rows:
-        return pa.array([], pa.float64())
-    try:
-        return pa.array(model.predict(table.to_pandas()))
-    except (ValueError, TypeError) as error:
-        raise FailedError(f"the model cannot score this window: {str(error).splitlines()[0]}") from error
+        return found
+    extremes = pc.min_max(values).as_py()
+    return found | {
+        "predictions.mean": float(pc.mean(values).as_py()),
+        "predictions.std": float(pc.stddev(values).as_py()),
+        "predictions.min": float(extremes["min"]),
+        "predictions.max": float(extremes["max"]),
+    }

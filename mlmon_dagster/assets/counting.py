@@ -22,7 +22,7 @@ def window_columns(stage: StageRun, profile: Profile, rows: "pa.Table") -> Mappi
     assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
     given = Rows(table=rows, start=stage.window.start, end=stage.window.end)
     try:
-        counts = engine.count(given, profile)
+        counts = engine.count(given, Profile(profile.columns, profile.rows))
     except InputError as error:
         raise type(error)(f"model_monitoring.engine: {error.message}", hint=error.hint) from error
     stage.log(f"{counts.rows:,} rows counted; the counts have digest {counts.digest[:12]}")

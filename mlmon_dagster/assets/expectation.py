@@ -25,8 +25,10 @@ def expect(
     predictions: "numpy.ndarray",
     unseen: "pyarrow.Table",
     inputs: Sequence[str],
-) -> Expectation:
+) -> "tuple[Expectation, pyarrow.Table]":
     """The expectation from `unseen` rows (with inputs and predictions) and from the labels of the whole reference.
+
+    Beside it those of the unseen rows that have a label, with it.
 
     Raises `InputError` when too few rows have a label, `DataError` where a metric has no meaning for them.
     """
@@ -47,4 +49,5 @@ def expect(
     estimator = fit_estimator(declared, outcomes, labelled.rows, inputs) if declared.estimate else None
     expectation = Expectation.of(outcomes, columns_of(everything.rows, [LABEL])[LABEL], estimator)
     table = loss_table(declared, labelled.rows, inputs) if inputs else None
-    return replace(expectation, segments=segment_performance(stage, declared, labelled), losses=table)
+    segments = segment_performance(stage, declared, labelled)
+    return replace(expectation, segments=segments, losses=table), labelled.rows

@@ -9,10 +9,20 @@ from mlmon_dagster.assets.monitoring_basis import EXCEEDS, joint_path
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.stage import CheckResult, StageRun
 from mlmon_dagster.drift.judging import Evidence
-from mlmon_dagster.drift.monitor import Drift, Monitor
+from mlmon_dagster.drift.monitor import Drift, Monitor, method_name
 from mlmon_dagster.drift.multivariate.joint import JOINT, Learned
-from mlmon_dagster.drift.multivariate.judging import Basis, JointDrift, chosen, is_joint, judge_joint, unjudged
+from mlmon_dagster.drift.multivariate.judging import (
+    Basis,
+    JointDrift,
+    chosen,
+    is_joint,
+    judge_joint,
+    judge_rows,
+    profiled,
+    unjudged,
+)
 from mlmon_dagster.drift.packing import pack, unpack
+from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.drift.seasons import place
 from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.pipeline.spec import Pipeline
@@ -23,9 +33,18 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-def learned_files(pipeline: Pipeline, reference: "pyarrow.Table", inputs: Sequence[str]) -> dict[str, bytes]:
-    """One file for each joint monitor of the pipeline, from the reference's rows; `DataError` names what is missing."""
-    monitors = [one for one in pipeline.stages.model_monitoring.monitors.values() if is_joint(one)]
+def learned_files(
+    pipeline: Pipeline, reference: "pyarrow.Table", inputs: Sequence[str], profile: Profile
+) -> dict[str, bytes]:
+    """One file for each joint monitor that needs more of the reference than its profile has, from the reference's rows.
+
+    `DataError` names a column that is missing.
+    """
+    monitors = [
+        one
+        for one in pipeline.stages.model_monitoring.monitors.values()
+        if is_joint(one) and profiled(profile, one, tuple(inputs)) is None
+    ]
     table = arrays_of(reference) if monitors else {}
     found = {}
     for monitor in monitors:
@@ -73,8 +92,15 @@ def judge_window(
     past = evidence.past.get(monitor.name, {}).get(JOINT, ())
     basis = Basis(evidence.calibrations.get(monitor.name), evidence.rates.get(monitor.name, -1.0), past)
     try:
-        learned = _learned_for(ports, version, monitor, window)
         rows = chosen(monitor, table, version.inputs)
+        known = None if monitor.season else profiled(evidence.profile, monitor, version.inputs)
+        if known is not None:
+            return judge_rows(known, evidence.profile.rows, rows, monitor, basis)
+        learned = _learned_for(ports, version, monitor, window)
+    except MissingError:
+        needed = f"{method_name(monitor.method)} needs more of the reference than the profile of version"
+        why = f"{needed} {version.number} carries, and it was registered without; run the model_registry stage again"
+        return unjudged(monitor, "error", why)
     except InputError as error:
         return unjudged(monitor, "error", str(error))
     if learned is None:

@@ -46,9 +46,10 @@ def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResul
         )
     rows = stage.outputs.read(key, stage.window.key)
     registry: Any = ports.registry
-    model = batch.load(registry, version)
-    probabilities = _probabilities(stage, registry, version, model)
-    scored = batch.score(model, rows, batch.carried(stage.pipeline), version.number, probabilities)
+    scorer = batch.load(registry, version)
+    probabilities = _probabilities(stage, registry, version, scorer.model)
+    numbers, where = _scoring(stage, registry, version)
+    scored = batch.score(scorer, rows, batch.carried(stage.pipeline), probabilities, numbers)
     output = stage.outputs.write(
         stage.key,
         stage.window.key,
@@ -57,15 +58,25 @@ def run_batch(stage: StageRun, declared: "Declared", ports: Ports) -> StageResul
         quarantine=scored.quarantine,
         facts={"version": version.number, "digest": version.digest},
     )
-    stage.log(f"{output.rows} rows of window {stage.window.key} were scored by version {version.number}")
+    stage.log(f"{output.rows} rows of window {stage.window.key} were scored by version {version.number}{where}")
     metrics = {"rows": float(output.rows), "rows_quarantined": float(output.quarantined)}
-    metrics |= batch.statistics(scored.rows)
+    metrics |= {**batch.statistics(scored.rows), "predictions.invalid": float(scored.invalid)}
     return StageResult(
         output.digest,
         metrics,
         (_predictions_check(stage.window.key, output.rows, output.quarantined, metrics),),
         {"version": version.number, "digest": version.digest},
     )
+
+
+def _scoring(stage: StageRun, registry: Any, version: ModelVersion) -> "tuple[Any, str]":
+    """How the window's numbers are computed, and where: on Spark where that is the pipeline's engine."""
+    from mlmon_dagster.adapters.engines.spark import Spark
+
+    engine = stage.pipeline.stages.model_monitoring.engine
+    if isinstance(engine, Spark):
+        return batch.numbers_on(engine, registry, version, stage.settings), " on Spark"
+    return batch.numbers_here, ""
 
 
 def _probabilities(stage: StageRun, registry: Any, version: ModelVersion, model: Any) -> batch.Probabilities | None:
@@ -119,10 +130,11 @@ def live_version(stage: StageRun, ports: Ports) -> ModelVersion:
 
 
 def _predictions_check(window: str, rows: int, quarantined: int, metrics: Mapping[str, float]) -> CheckResult:
-    invalid = int(metrics.get("predictions.invalid", 0))
-    if not rows:
+    invalid = int(metrics["predictions.invalid"])
+    if not rows and not invalid:
         return CheckResult("predictions", "no_data", f"window {window} has no row to score, {quarantined} set aside")
-    reason = f"{invalid} of {rows} predictions are not finite" if invalid else f"{rows} rows have a finite prediction"
+    whole = f"{rows} rows have a finite prediction"
+    reason = f"{invalid} of {rows + invalid} predictions are not finite" if invalid else whole
     aside = f", {quarantined} rows were set aside" if quarantined else ""
     return CheckResult("predictions", "error" if invalid else "ok", reason + aside, {"invalid": float(invalid)})
 

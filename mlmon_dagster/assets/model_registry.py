@@ -16,6 +16,7 @@ from mlmon_dagster.assets.monitoring_basis import ReferenceWindow, make_basis, n
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.assets.reference import read_reference
+from mlmon_dagster.assets.reference_profile import reference_profile
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.calibration import Calibration
 from mlmon_dagster.drift.frames import columns_of
@@ -67,12 +68,15 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
     frame = table.to_pandas()
     fitted = _trained(stage, table, frame) if conf.train else _pretrained(stage, ports, table, frame)
     predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
-    expectation = None if fitted.unseen is None else expect(stage, table, predictions, fitted.unseen, fitted.inputs)
+    expectation, labelled = None, None
+    if fitted.unseen is not None:
+        expectation, labelled = expect(stage, table, predictions, fitted.unseen, fitted.inputs)
     scored = table.append_column(PREDICTION, pa.array(predictions))
     kept = dict.fromkeys((*carried(stage.pipeline), *fitted.inputs, PREDICTION))
     scored = scored.select([name for name in kept if name in scored.column_names])  # what windows will have too
     columns = scored.select([*fitted.inputs, PREDICTION])
-    profile = Profile.of(columns_of(columns), exact=_needs_every_value(stage.pipeline))
+    performance = stage.pipeline.stages.model_monitoring.performance
+    profile = reference_profile(columns, performance, labelled, exact=_needs_every_value(stage.pipeline))
     facts = {
         "pipeline": stage.pipeline.name,
         "reference": f"{windows[0]} to {windows[-1]}",
@@ -87,7 +91,7 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
         facts=facts,
         files={
             **({EXPECTATION: expectation.to_bytes()} if expectation else {}),
-            **learned_files(stage.pipeline, scored, fitted.inputs),
+            **learned_files(stage.pipeline, scored, fitted.inputs, profile),
             **attribution_files(stage.pipeline, fitted.model, frame[list(fitted.inputs)]),
         },
     )

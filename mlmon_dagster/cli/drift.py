@@ -1,6 +1,7 @@
 """`mlmon drift`: how far two data sets have drifted apart, without a pipeline, a server or a configuration."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +30,11 @@ EXITS = {
 @click.group("drift", invoke_without_command=True, short_help="Compare two data sets: what has drifted, and how far.")
 @click.option(
     "--reference", metavar="ROWS", help="What to compare with: file, folder, glob, URL, database, or - (stdin)."
+)
+@click.option(
+    "--profile",
+    metavar="PROFILE",
+    help="In its place a profile: a file, or a model version's, such as models:/NAME@prod.",
 )
 @click.option("--current", metavar="ROWS", help="The window: the same kinds of place.")
 @click.option("--reference-query", metavar="SQL", help="SELECT, or a table's name, where --reference is a database.")
@@ -72,6 +78,7 @@ def command(context: click.Context, /, **options: Any) -> int | None:
     mlmon drift --reference a.csv --current b.csv --method psi --columns price,area --json
     mlmon drift --reference sqlite:///sales.db --reference-query sales --current - < today.jsonl
     mlmon drift --reference year.profile --current 'week/*.csv' --engine duckdb
+    mlmon drift --profile models:/house_prices@prod --current week.parquet
 
     Rows are CSV, Parquet or JSON lines; exit code 0 when nothing drifted, 1 when something did or the window is too
     thin to say (see --fail-on), 2 for bad input.
@@ -84,6 +91,7 @@ command.add_command(backtest)
 
 def _compare(
     reference: str | None,
+    profile: str | None,
     current: str | None,
     reference_query: str | None,
     current_query: str | None,
@@ -107,6 +115,7 @@ def _compare(
     from mlmon_dagster.drift.multivariate.judging import require_sums_enough
     from mlmon_dagster.drift.profile import Profile
 
+    reference = _reference(reference, profile)
     if reference is None or current is None:
         raise click.UsageError(f"Missing option '--{'current' if reference else 'reference'}'.")
     if engine and compatible:
@@ -125,30 +134,30 @@ def _compare(
         joint = _is_joint(method)
         if joint:
             require_sums_enough(method)
-        profile, window = counted(engine, *sides, covariance=joint)
-        before, now, rows = profile.columns, window.columns, window.rows
+        known, window = counted(engine, *sides, covariance=joint)
+        before, now, rows = known.columns, window.columns, window.rows
     elif profiles:
-        profile, window = (_every_value(*place) for place in sides)
-        before, now, rows = profile.columns, window.columns, window.rows
+        known, window = (_every_value(*place) for place in sides)
+        before, now, rows = known.columns, window.columns, window.rows
     else:
         tables = [read_input(reference, reference_query), read_input(current, current_query)]
         before, now = (columns_of(table) for table in tables)
-        profile = window = Profile.of(before, exact=True)
+        known = window = Profile.of(before, exact=True)
         rows = tables[1].num_rows
     if segments and (not tables or compatible or _is_joint(method)):
         raise click.UsageError("--segment needs the rows, and a method of single columns: no --engine or --compatible")
     parts = _segmented(segments, tables)
     own = {"threshold": threshold, "compatible": compatible, "segments": list(parts) or None}
     monitor = _monitor(method, _chosen(columns, tuple(before)), minimum_rows, own)
-    together = _jointly(monitor, tables) if tables else _from_profiles(monitor, profile, window)
+    together = _jointly(monitor, tables) if tables else _from_profiles(monitor, known, window)
     alone = method != "auto" or bool(compatible)
-    judged = together or _judged(monitor, Evidence(profile, segments=parts), now, alone=alone)
+    judged = together or _judged(monitor, Evidence(known, segments=parts), now, alone=alone)
     verdict = verdict_of(one.verdict for one in judged)
     shown = (_shown(reference), _shown(current))
     if as_json:
         output.document(
             {
-                "reference": {"path": shown[0], "rows": profile.rows, "digest": profile.digest},
+                "reference": {"path": shown[0], "rows": known.rows, "digest": known.digest},
                 "window": {"path": shown[1], "rows": rows, "digest": _digest(now)},
                 "columns": [row(one) for one in judged],
                 "drifted": list(dict.fromkeys(one.title for one in judged if one.verdict == "drift")),
@@ -156,23 +165,37 @@ def _compare(
             }
         )
     else:
-        show(judged, before, now, (profile.rows, rows), parts)
+        show(judged, before, now, (known.rows, rows), parts)
     if report:
-        write_page(report, report_by, tables, (before, now), judged, (*shown, profile.rows, rows), parts)
+        write_page(report, report_by, tables, (before, now), judged, (*shown, known.rows, rows), parts)
         if not as_json:
             click.echo(f"report: {report}")
     return EXITS[fail_on][verdict]
 
 
+def _reference(reference: str | None, profile: str | None) -> str | None:
+    """The reference by whichever option it was given."""
+    from mlmon_dagster.adapters.profiles import is_profile
+
+    if reference is not None and profile is not None:
+        raise click.UsageError("--profile stands in the place of --reference: give one of them")
+    if profile is not None and Path(profile).is_file() and not is_profile(profile):
+        raise click.UsageError(
+            f"--profile: {profile} holds rows and no profile: mlmon profile build {profile} --out FILE"
+        )
+    return reference if profile is None else profile
+
+
 def _every_value(place: str, query: str | None) -> "Profile":
     """A profile as it is, or all values of rows."""
     from mlmon_dagster.adapters.inputs import read_input
-    from mlmon_dagster.adapters.profiles import is_profile, read_profile
+    from mlmon_dagster.adapters.profiles import is_profile
+    from mlmon_dagster.cli import _profiles as profiles
     from mlmon_dagster.drift.frames import columns_of
     from mlmon_dagster.drift.profile import Profile
 
     if is_profile(place):
-        return read_profile(place)
+        return profiles.read(place)
     table = read_input(place, query)
     return Profile(columns_of(table), table.num_rows)
 

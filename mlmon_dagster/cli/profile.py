@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,7 +91,7 @@ def build(
 @click.argument("profile")
 @output.json_option
 def show(profile: str, as_json: bool) -> int:
-    """Show what a PROFILE keeps of each column."""
+    """Show what a PROFILE keeps of each column: a file, or that of a registered model version, models:/NAME/1."""
     found = _read(profile)
     if as_json:
         columns = [_column(one) for one in found.columns.values()]
@@ -102,7 +101,7 @@ def show(profile: str, as_json: bool) -> int:
         return 0
     heads = ("column", "kind", "rows", "missing", "mean", "std", "low", "high", "kept")
     lines = [[_shown(value) for value in _column(one).values()] for one in found.columns.values()]
-    size = Path(profile).stat().st_size
+    size = len(found.to_bytes())
     output.table(f"{found.rows:,} rows, {size:,} bytes, digest {found.digest[:12]}", heads, lines, empty="no column")
     _show_pairs(found.covariance)
     _show_scores(found)
@@ -199,6 +198,8 @@ def _performances(before: "Profile", now: "Profile") -> list[dict[str, Any]] | N
             }
         else:
             try:
+                if name not in now.columns:
+                    raise DataError(f"the window has no column {name!r} with its scores")
                 estimates = estimate(scores, now.columns[name])
             except DataError as error:
                 estimates = {}
@@ -317,9 +318,9 @@ def _measure(column: str, name: str, measure: Any) -> dict[str, Any]:
 
 
 def _read(file: str) -> "Profile":
-    from mlmon_dagster.adapters.profiles import read_profile
+    from mlmon_dagster.cli import _profiles as profiles
 
-    return read_profile(file)
+    return profiles.read(file)
 
 
 def _write(profile: "Profile", out: str, as_json: bool) -> None:

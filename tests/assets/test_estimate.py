@@ -10,6 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from staged import stage_run
 
+from mlmon_dagster.adapters.batch.scorer import BatchScorer
 from mlmon_dagster.adapters.mlflow.model_directory import load_model, write_model
 from mlmon_dagster.assets.batch import score
 from mlmon_dagster.assets.estimate import estimate_checks, fit_estimator
@@ -18,7 +19,7 @@ from mlmon_dagster.assets.outcomes import outcomes_of
 from mlmon_dagster.assets.probabilities import probability_columns
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.estimation.expectation import Expectation
-from mlmon_dagster.drift.packing import pack
+from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.pipeline.monitoring import Labels, Performance
 from mlmon_dagster.pipeline.source import Rows, Source
@@ -36,13 +37,14 @@ def model(tmp_path_factory):
     frame = rows(1000, seed=1)
     fitted = LogisticRegression().fit(frame[["x", "y"]], frame.label.astype(int))
     folder = tmp_path_factory.mktemp("model") / "model"
-    write_model(folder, fitted, frame[["x", "y"]], pack({}, {}))
-    return SimpleNamespace(fitted=fitted, loaded=load_model(folder))
+    profile = Profile.of({name: Column.of(name, frame[name].to_numpy()) for name in ("x", "y")})
+    write_model(folder, fitted, frame[["x", "y"]], profile.to_bytes())
+    return SimpleNamespace(fitted=fitted, loaded=load_model(folder), scorer=BatchScorer.open(folder, 1))
 
 
 def scored(model, frame):
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    found = score(model.loaded, table, (), 1, lambda inputs: probability_columns(model.fitted, inputs[["x", "y"]]))
+    found = score(model.scorer, table, (), lambda inputs: probability_columns(model.fitted, inputs[["x", "y"]]))
     return found.rows
 
 
@@ -90,7 +92,8 @@ def judged(folder, files, predictions, declared=DECLARED):
 def test_batch_inference_keeps_the_probability_of_every_class(model):
     found = scored(model, rows(50, seed=3))
 
-    assert found.column_names == ["x", "y", "prediction", "probability.0", "probability.1", "model_version"]
+    drift, chances = ["drift_score", "drift_max"], ["probability.0", "probability.1"]
+    assert found.column_names == ["x", "y", "prediction", *drift, *chances, "model_version"]
     chances = np.column_stack([found["probability.0"], found["probability.1"]])
     np.testing.assert_allclose(chances.sum(axis=1), 1)
     np.testing.assert_array_equal(chances.argmax(axis=1), found["prediction"].to_numpy())

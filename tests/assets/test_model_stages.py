@@ -125,8 +125,8 @@ class World:
     def register(self, **registry):
         return self.run(model_registry.run, "model_registry", **registry)
 
-    def batch(self, window):
-        return self.run(model_inferencing.run_batch, BATCH, "dev", window)
+    def batch(self, window, **declared):
+        return self.run(model_inferencing.run_batch, BATCH, "dev", window, **declared)
 
     def realtime(self, **declared):
         return self.run(model_inferencing.run_realtime, REALTIME, "dev", **declared)
@@ -246,29 +246,64 @@ def test_nothing_live_blocks_inference(world):
 def test_a_window_is_scored_by_the_live_version(world, live):
     result = world.batch(DAYS[3])
     rows = world.ports.outputs.read(StageKey("flats", "dev", BATCH), DAYS[3])
-    assert rows.column_names == ["id", "day", "size", "rooms", "prediction", "model_version"]
+    names = ["id", "day", "size", "rooms", "prediction", "drift_score", "drift_max", "model_version"]
+    assert rows.column_names == names
     assert (result.metrics["rows"], result.facts["version"], result.checks[0].verdict) == (60, 1, "ok")
     assert set(rows.column("model_version").to_pylist()) == {1}
     assert result.metrics["predictions.mean"] == pytest.approx(np.mean(rows.column("prediction")))
+    assert result.metrics["predictions.drift_score"] == pytest.approx(np.mean(rows.column("drift_score")))
     assert world.batch(DAYS[3]).digest == result.digest
 
 
-def test_batch_and_real_time_give_equal_predictions_for_the_same_rows(world, live):
+def test_batch_and_real_time_give_equal_answers_for_the_same_rows(world, live):
     world.batch(DAYS[3])
     rows = world.ports.outputs.read(StageKey("flats", "dev", BATCH), DAYS[3]).to_pylist()
     for row in rows[:10]:
-        answer = httpx.post(f"{live.address}/predict", json={"size": row["size"], "rooms": row["rooms"]})
-        assert answer.json()["prediction"] == pytest.approx(row["prediction"], rel=1e-12)  # BLAS sums in another order
+        answer = httpx.post(f"{live.address}/predict", json={"size": row["size"], "rooms": row["rooms"]}).json()
+        for name in ("prediction", "drift_score", "drift_max", "model_version"):
+            assert answer[name] == row[name]  # to the last bit
+
+
+def _with_bad_sizes(world, *bad):
+    table = _features(DAYS[3])
+    sizes = [*bad, *table.column("size").to_pylist()[len(bad) :]]
+    world.write(DAYS[3], table.set_column(2, "size", pa.array(sizes)))
+
+
+BAD = (None, float("inf"), 1e308)
+REASONS = ["size is missing", "size is not a finite number", "the model's prediction is not a finite number"]
 
 
 def test_rows_that_the_server_would_refuse_are_set_aside(world, live):
-    table = _features(DAYS[3])
-    holes = [None, *table.column("size").to_pylist()[1:]]
-    world.write(DAYS[3], table.set_column(2, "size", pa.array(holes)))
+    _with_bad_sizes(world, *BAD)
     result = world.batch(DAYS[3])
-    assert (result.metrics["rows"], result.metrics["rows_quarantined"]) == (59, 1)
+    assert (result.metrics["rows"], result.metrics["rows_quarantined"]) == (57, 3)
     aside = world.ports.outputs.read_quarantine(StageKey("flats", "dev", BATCH), DAYS[3])
-    assert aside.column("reason").to_pylist() == ["size is missing"]
+    assert aside.column("reason").to_pylist() == REASONS
+    answers = [
+        httpx.post(
+            f"{live.address}/predict",
+            content=f'{{"size": {bad}, "rooms": 3}}',
+            headers={"content-type": "application/json"},
+        ).status_code
+        for bad in ("null", "Infinity", "1e308")
+    ]
+    assert answers == [422, 422, 500]
+    assert (result.checks[0].verdict, result.metrics["predictions.invalid"]) == ("error", 1)
+    assert result.checks[0].reason == "1 of 58 predictions are not finite, 3 rows were set aside"
+
+
+@pytest.mark.slow
+def test_a_window_scored_on_spark_is_the_same_to_the_last_byte(world, live):
+    pytest.importorskip("pyspark")
+    _with_bad_sizes(world, *BAD)
+    here, aside = world.batch(DAYS[3]), world.ports.outputs.read_quarantine(StageKey("flats", "dev", BATCH), DAYS[3])
+    there = world.batch(DAYS[3], engine=Spark(master="local[2]"))
+    assert there.digest == here.digest  # of rows, predictions and drift scores
+    assert there.metrics == here.metrics
+    assert world.ports.outputs.read_quarantine(StageKey("flats", "dev", BATCH), DAYS[3]).equals(aside)
+    world.write(DAYS[3], _features(DAYS[3], rows=0))
+    assert world.batch(DAYS[3], engine=Spark(master="local[2]")).checks[0].verdict == "no_data"
 
 
 def test_a_window_without_rows_is_no_data(world, live):

@@ -97,6 +97,8 @@ class BatchFolder:
             drift = 0.0
             for batch in self._batches(file):
                 scored = self.scorer.score(batch)
+                if scored.invalid:
+                    raise FailedError(f"{name}: {scored.invalid} predictions of the model are not finite numbers")
                 rows.write(scored.rows)
                 if scored.aside.num_rows or not others.empty:
                     others.write(scored.aside)

@@ -33,6 +33,20 @@ class ScoredRows:
 
     rows: "pa.RecordBatch"
     aside: "pa.RecordBatch"
+    invalid: int = 0
+    """Rows set aside because the model's prediction is not a finite number."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Of some rows."""
+
+    columns: "tuple[pa.Array, pa.Array, pa.Array]"
+    """`prediction`, `drift_score` and `drift_max` of the rows without a reason, in their order."""
+    reasons: "pa.Array | None"
+    """For every row why it has no numbers, null where it has; `None` when all have."""
+    invalid: int
+    """Rows whose prediction is not a finite number."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +79,33 @@ class BatchScorer:
         return self.model.inputs
 
     def score(self, batch: "pa.RecordBatch") -> ScoredRows:
-        """Every row with its prediction, or set aside with the reason for which the server would refuse it."""
+        """Every row with its prediction, or set aside with the reason for which the server would not answer it."""
         import pyarrow as pa
+
+        names = [name for name in batch.schema.names if name not in ADDED]
+        found = self.numbers(batch)
+        if found.reasons is None:
+            kept, aside = batch, _aside(batch.slice(0, 0), pa.nulls(0, pa.string()))
+        else:
+            chosen = found.reasons.is_null()
+            aside = _aside(batch.filter(found.reasons.is_valid()), found.reasons.drop_null())
+            kept = batch.filter(chosen)
+        version = pa.array(np.full(kept.num_rows, self.version, np.int64))
+        columns = [*(kept.column(name) for name in names), *found.columns, version]
+        return ScoredRows(pa.RecordBatch.from_arrays(columns, [*names, *ADDED]), aside, found.invalid)
+
+    def numbers(self, batch: "pa.RecordBatch") -> Numbers:
+        """What is known of every row: its numbers, or the reason for which it has none."""
         import pyarrow.compute as pc
 
         columns = {column.name: _column(batch, column) for column in self.inputs}
         reasons = self._reasons(columns, batch.num_rows)
-        if reasons is None:
-            return ScoredRows(self._scored(batch, columns), _aside(batch.slice(0, 0), pa.nulls(0, pa.string())))
-        kept = pc.is_null(reasons)
-        aside = batch.filter(pc.invert(kept))
-        chosen = {name: column.filter(kept) for name, column in columns.items()}
-        return ScoredRows(self._scored(batch.filter(kept), chosen), _aside(aside, reasons.drop_null()))
+        if reasons is not None:
+            kept = pc.is_null(reasons)
+            columns = {name: column.filter(kept) for name, column in columns.items()}
+        rows = batch.num_rows if reasons is None else reasons.null_count
+        found = self._computed(columns, rows) if rows else (_NONE, _NONE, _NONE)
+        return _told(found, reasons)
 
     def _reasons(self, columns: "dict[str, pa.Array]", rows: int) -> "pa.Array | None":
         """Why rows are refused, null where they are not; `None` when none is."""
@@ -105,20 +134,6 @@ class BatchScorer:
                 refuse(pc.fill_null(large, False), f"{column.name} is too large a number")
         return reasons
 
-    def _scored(self, batch: "pa.RecordBatch", columns: "dict[str, pa.Array]") -> "pa.RecordBatch":
-        import pyarrow as pa
-
-        rows = batch.num_rows
-        predictions, means, largest = self._computed(columns, rows) if rows else (_NONE, _NONE, _NONE)
-        if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
-            raise FailedError("the model gave a prediction that is not a finite number")
-        if not np.isfinite(means).all():
-            raise DataError("a feature lies too far from the reference for a score")
-        added = [pa.array(one) for one in (predictions, means, largest, np.full(rows, self.version, np.int64))]
-        names = [name for name in batch.schema.names if name not in ADDED]
-        kept = [batch.column(name) for name in names]
-        return pa.RecordBatch.from_arrays([*kept, *added], [*names, *ADDED])
-
     def _computed(self, columns: "dict[str, pa.Array]", rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Predictions, and mean and largest score of each row."""
         import pyarrow as pa
@@ -138,6 +153,43 @@ class BatchScorer:
 
 
 _NONE = np.zeros(0)
+INVALID = "the model's prediction is not a finite number"
+TOO_FAR = "a feature lies too far from the reference for a score"
+
+
+def _told(found: tuple[np.ndarray, np.ndarray, np.ndarray], reasons: "pa.Array | None") -> Numbers:
+    """Without the rows whose numbers are none, which get a reason."""
+    import pyarrow as pa
+
+    predictions, means, largest = found
+    invalid = _invalid(predictions)
+    wrong = invalid | ~np.isfinite(means) | ~np.isfinite(largest)
+    if wrong.any():
+        told: list[str | None] = [None] * len(wrong) if reasons is None else reasons.to_pylist()
+        places = np.arange(len(wrong)) if reasons is None else np.flatnonzero(reasons.is_null())
+        for place, bad in zip(places[wrong], invalid[wrong], strict=True):
+            told[place] = INVALID if bad else TOO_FAR
+        reasons = pa.array(told, pa.string())
+        predictions, means, largest = (one[~wrong] for one in found)
+    columns = (pa.array(predictions), pa.array(means), pa.array(largest))
+    return Numbers(columns, reasons, int(invalid.sum()))
+
+
+def _invalid(predictions: np.ndarray) -> np.ndarray:
+    invalid = np.zeros(len(predictions), bool)
+    if predictions.dtype.kind == "f":
+        np.logical_not(np.isfinite(predictions), out=invalid)
+    elif predictions.dtype.kind == "O":
+        invalid[:] = [value is None or value != value for value in predictions.tolist()]
+    return invalid
+
+
+def as_batch(table: "pa.Table") -> "pa.RecordBatch":
+    """The whole table as one batch, also where it has no row."""
+    import pyarrow as pa
+
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def check_columns(names: "tuple[str, ...]", scorer: BatchScorer, place: str) -> None:
@@ -157,7 +209,7 @@ def _column(batch: "pa.RecordBatch", column: ModelInput) -> "pa.Array":
         "float": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
         "integer": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
         "boolean": pa.types.is_boolean,
-        "timestamp": pa.types.is_timestamp,
+        "timestamp": lambda kind: pa.types.is_timestamp(kind) or pa.types.is_date(kind),
         "string": lambda kind: (
             pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)
         ),

@@ -4,12 +4,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.adapters.batch.folder import BatchFolder, DoneFile
-from mlmon_dagster.adapters.batch.scorer import BatchScorer, check_columns
+from mlmon_dagster.adapters.batch.scorer import INVALID, BatchScorer, Numbers, as_batch, check_columns
 from mlmon_dagster.errors import FailedError, InputError, MlmonError
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 PIECES = 1000
 """Tasks that the files are spread over at most."""
+
+EXAMPLES = 1000
+"""Rows that are scored at a time here, to see of what kind the predictions are."""
+
+PLACE = "__place"
+"""Column of a row's place in its window; Spark promises no order."""
 
 
 def score_on_spark(source: Path, target: Path, model: Path, version: int, master: str | None = None) -> int:
@@ -53,11 +60,40 @@ def score_on_spark(source: Path, target: Path, model: Path, version: int, master
 
     example = scorer.score(_arrow(frame.limit(1)))
     schema = from_arrow_schema(example.rows.schema)
-    try:
+    with _told_failing(str(source)):
         frame.mapInArrow(score, schema).write.mode("error").parquet(str(target))
-    except Exception as error:  # Spark's errors come from another language and have no common base
-        raise FailedError(f"Spark could not score {source}: {str(error).splitlines()[0]}") from error
     return int(counter.value)
+
+
+def numbers_on_spark(session: Any, scorer: BatchScorer, model: Path, table: "pa.Table") -> Numbers:
+    """What `BatchScorer.numbers` says of a table, computed where workers have time for its pieces: the same, in order.
+
+    Only the model's inputs go to the workers, which reach the model directory under the same path.
+    """
+    import pyarrow as pa
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    kind = _prediction_type(scorer, table)
+    if kind is None:  # no row has a prediction
+        return scorer.numbers(as_batch(table))
+    directory, version, digest = str(model), scorer.version, scorer.digest
+    numbers = [(name, pa.float64()) for name in ("drift_score", "drift_max")]
+    schema = pa.schema([(PLACE, pa.int64()), ("prediction", kind), *numbers, ("reason", pa.string())])
+
+    def score(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        worker = BatchScorer.open(Path(directory), version, digest)
+        for batch in batches:
+            yield _spread(batch.column(PLACE), worker.numbers(batch.drop_columns([PLACE])), schema)
+
+    chosen = pa.table({PLACE: pa.array(range(table.num_rows), pa.int64()), **_inputs(scorer, table)})
+    with _told_failing("the window"):
+        found = session.createDataFrame(chosen).mapInArrow(score, from_arrow_schema(schema)).toArrow()
+    ordered = found.combine_chunks().sort_by(PLACE)
+    reasons = ordered.column("reason").combine_chunks()
+    kept = ordered.filter(reasons.is_null())
+    columns = tuple(kept.column(name).combine_chunks() for name in ("prediction", "drift_score", "drift_max"))
+    invalid = sum(reason == INVALID for reason in reasons.drop_null().to_pylist())
+    return Numbers(columns, reasons if reasons.null_count < len(reasons) else None, invalid)
 
 
 def score_files_on_spark(
@@ -83,10 +119,8 @@ def score_files_on_spark(
             told = [_told(worker, Path(name)) for name in batch.column(0).to_pylist()]
             yield pa.RecordBatch.from_pydict({"told": pa.array(told, pa.string())})
 
-    try:
+    with _told_failing(source):
         rows = frame.mapInArrow(score, "told string").collect()
-    except Exception as error:  # Spark's errors come from another language and have no common base
-        raise FailedError(f"Spark could not score {source}: {str(error).splitlines()[0]}") from error
     found = [json.loads(row.told) for row in rows]
     done = [DoneFile(**one["done"]) for one in found if "done" in one]
     failed = {one["file"]: one["failed"] for one in found if "failed" in one}
@@ -100,10 +134,54 @@ def _told(worker: BatchFolder, file: Path) -> str:
         return json.dumps({"file": str(file.relative_to(worker.source)), "failed": error.message})
 
 
-def _arrow(frame: Any) -> "pa.RecordBatch":
-    """The frame as Arrow; without pandas in between, so that types stay."""
+def _prediction_type(scorer: BatchScorer, table: "pa.Table") -> "pa.DataType | None":
+    """Of what kind the predictions are, by the first row that has one."""
+    for batch in table.to_batches(max_chunksize=EXAMPLES):
+        predictions = scorer.numbers(batch).columns[0]
+        if len(predictions):
+            return predictions.type
+    return None
+
+
+def _inputs(scorer: BatchScorer, table: "pa.Table") -> "dict[str, pa.ChunkedArray]":
+    """The columns that the model takes, in types that Spark keeps as they are."""
     import pyarrow as pa
 
-    table = frame.toArrow() if hasattr(frame, "toArrow") else pa.Table.from_batches(frame._collect_as_arrow())
-    batches = table.combine_chunks().to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+    def plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+        kind = column.type
+        if pa.types.is_dictionary(kind) or pa.types.is_large_string(kind):
+            return column.cast(pa.string())
+        if pa.types.is_null(kind):
+            return column.cast(pa.float64())
+        return column.cast(pa.int64()) if pa.types.is_unsigned_integer(kind) else column
+
+    return {one.name: plain(table.column(one.name)) for one in scorer.inputs}
+
+
+def _spread(places: "pa.Array", found: Numbers, schema: "pa.Schema") -> "pa.RecordBatch":
+    """One line for each row of the batch; a row with a reason has no numbers."""
+    import numpy as np
+    import pyarrow as pa
+
+    if found.reasons is None:
+        reasons, columns = pa.nulls(len(places), pa.string()), list(found.columns)
+    else:
+        reasons, kept = found.reasons, np.asarray(found.reasons.is_null())
+        among = pa.array(np.cumsum(kept) - 1, mask=~kept)
+        columns = [column.take(among) for column in found.columns]
+    kinds = [field.type for field in schema][1:4]
+    columns = [column.cast(kind) for column, kind in zip(columns, kinds, strict=True)]
+    return pa.RecordBatch.from_arrays([places, *columns, reasons], schema=schema)
+
+
+@contextmanager
+def _told_failing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # Spark's errors come from another language and have no common base
+        raise FailedError(f"Spark could not score {what}: {str(error).splitlines()[0]}") from error
+
+
+def _arrow(frame: Any) -> "pa.RecordBatch":
+    """The frame as Arrow; without pandas in between, so that types stay."""
+    return as_batch(frame.toArrow())

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mlmon_dagster.adapters.compiled.order import Splits
 from mlmon_dagster.adapters.compiled.outcome import Outcome
 from mlmon_dagster.adapters.compiled.steps import Step
 from mlmon_dagster.errors import DataError
 
 FOLDER, DOCUMENT, GRAPH = "compiled", "form.json", "forest.onnx"
-FORMAT = 1
+FORMAT, READABLE = 2, (1, 2)
+"""The format that is written, and those that are read: forms of format 1 tell no splits."""
 
 Kind = Literal["linear", "trees", "array", "frame"]
 
@@ -33,6 +35,8 @@ class Form:
     """Whether the model takes missing values."""
     largest: float | None = None
     """The model takes no larger number; `None` for no limit."""
+    splits: tuple[Splits, ...] = ()
+    """First splits of a few trees, by which a batch's rows are put in order; none where that does not pay."""
     rows: int = 0
     """Rows on which it was compared with the model itself, among them values at thresholds and missing ones."""
     tolerance: float = 0.0
@@ -62,8 +66,9 @@ class Form:
         try:
             document: dict[str, Any] = json.loads(content)
             version = document.pop("format")
-            if version != FORMAT:
-                raise DataError(f"the compiled form has format {version}, this program reads format {FORMAT}")
+            if version not in READABLE:
+                expected = " and ".join(map(str, READABLE))
+                raise DataError(f"the compiled form has format {version}, this program reads formats {expected}")
             return cls(**{**document, **_nested(document)})
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{FOLDER}/{DOCUMENT} cannot be read: {error}", hint="register the model again") from error
@@ -75,4 +80,5 @@ def _nested(document: Mapping[str, Any]) -> dict[str, Any]:
         "steps": tuple(Step(one["kind"], tuple(one["first"]), tuple(one["second"])) for one in steps),
         "weights": tuple(map(tuple, document["weights"])),
         "outcome": Outcome.read(document["outcome"]),
+        "splits": tuple(Splits(tuple(one["features"]), tuple(one["thresholds"])) for one in document.get("splits", ())),
     }

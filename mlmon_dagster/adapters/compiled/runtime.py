@@ -8,7 +8,11 @@ import numpy as np
 
 from mlmon_dagster.adapters.compiled.form import Form
 from mlmon_dagster.adapters.compiled.graph import INPUT, OUTPUT
+from mlmon_dagster.adapters.compiled.order import Order
 from mlmon_dagster.errors import DataError
+
+ORDERED_ROWS = 256
+"""Rows from which a batch is put in order."""
 
 
 class RowModel(Protocol):
@@ -41,7 +45,7 @@ class CompiledModel:
         else:
             if graph is None:
                 raise DataError("the compiled form has no graph", hint="register the model again")
-            trees = _Trees(graph, features)
+            trees = _Trees(graph, features, Order(form.splits) if form.splits else None)
             self._single = trees.outputs == 1
             self._score_row, self._score_rows = trees.row, trees.rows
 
@@ -86,8 +90,10 @@ class CompiledModel:
 class _Trees:
     """An ONNX session on one thread: more would spin and wait for each other on a server's small requests."""
 
-    def __init__(self, graph: bytes, features: int) -> None:
+    def __init__(self, graph: bytes, features: int, order: Order | None) -> None:
         import onnxruntime
+
+        self._order = order
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -111,7 +117,16 @@ class _Trees:
     def rows(self, matrix: np.ndarray) -> np.ndarray:
         if not len(matrix):
             return np.zeros((0, self.outputs))
-        found: np.ndarray = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(matrix, np.float64)})[0]
+        matrix = np.ascontiguousarray(matrix, np.float64)
+        if self._order is None or len(matrix) < ORDERED_ROWS:
+            return self._scored(matrix)
+        order = self._order.of(matrix)
+        found = np.empty((len(matrix), self.outputs))
+        found[order] = self._scored(matrix[order])
+        return found
+
+    def _scored(self, matrix: np.ndarray) -> np.ndarray:
+        found: np.ndarray = self._session.run([OUTPUT], {INPUT: matrix})[0]
         return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmon_dagster.adapters.engines._sql_values import SqlValue
+from mlmon_dagster.adapters.engines._sql_values import SqlValue, literal
 from mlmon_dagster.drift.grid import Grid
 from mlmon_dagster.drift.search import Array, floored
 
@@ -188,7 +188,7 @@ class Cells:
             return self._leaf(value, begin)
         middle = (begin + end) // 2
         lower, upper = self._tree(value, begin, middle), self._tree(value, middle + 1, end)
-        return ibis.ifelse(value <= float(self.pivots[middle]), lower, upper)
+        return ibis.ifelse(value <= literal(float(self.pivots[middle])), lower, upper)
 
     def _leaf(self, value: Any, segment: int) -> Any:
         import ibis
@@ -196,7 +196,8 @@ class Cells:
         first = ibis.literal(segment * CELLS, "int64")
         if not 0 < segment < len(self.pivots) or not self.scales[segment - 1]:
             return first
-        within = ((value - float(self.pivots[segment - 1])) * float(self.scales[segment - 1])).floor().cast("int64")
+        pivot, scale = (literal(float(of[segment - 1])) for of in (self.pivots, self.scales))
+        within = ((value - pivot) * scale).floor().cast("int64")
         return first + ibis.least(within, CELLS - 1)
 
 
@@ -238,4 +239,4 @@ def _array(numbers: Array, dialect: str) -> Any:
 def _literal(one: Any) -> Any:
     import ibis
 
-    return ibis.literal(one.item(), str(one.dtype))
+    return literal(one.item()) if one.dtype.kind == "f" else ibis.literal(one.item(), str(one.dtype))

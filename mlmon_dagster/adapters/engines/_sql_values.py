@@ -53,7 +53,8 @@ def value_of(column: Any, dialect: str) -> SqlValue:
     if dtype.is_integer():
         value, native = column.cast("int64"), str(dtype.copy(nullable=True))
     elif dtype.is_numeric():
-        value, native = column.cast("float64"), "float32" if str(dtype) == "float32" else "float64"
+        exact = column.cast("string") if _is_divided(dtype, dialect) else column
+        value, native = exact.cast("float64"), "float32" if str(dtype) == "float32" else "float64"
         gap = ibis.cases(
             (value.isnull() | value.isnan(), MISSING),
             (value.isinf() & (value > 0), INFINITE),
@@ -66,6 +67,18 @@ def value_of(column: Any, dialect: str) -> SqlValue:
     gap = ibis.ifelse(value.isnull(), MISSING, 0)
     factor = 1 if dtype.is_integer() else 1000
     return SqlValue(ibis.ifelse(value.isnull(), 0, value), gap, "int64", factor, native)
+
+
+def literal(number: float) -> Any:
+    """That float64 exactly: of a number with a point but no exponent, databases make a decimal, and round it again."""
+    import ibis
+
+    return ibis.literal(repr(number)).cast("float64")
+
+
+def _is_divided(dtype: Any, dialect: str) -> bool:
+    """Whether a decimal number becomes a float64 by rounding twice, as in Trino those of 16 to 18 digits."""
+    return bool(dtype.is_decimal() and dialect in ("trino", "athena") and (dtype.precision or 38) in (16, 17, 18))
 
 
 def _microseconds(column: Any, dialect: str) -> Any:
@@ -114,7 +127,7 @@ def _offset(value: SqlValue, origin: int | float) -> Any:
     import ibis
 
     if value.type == "float64" or isinstance(origin, float):
-        return value.value.cast("float64") - float(origin)
+        return value.value.cast("float64") - literal(float(origin))
     low, high = max(INT64[0], origin - INT64[1]), min(INT64[1], origin + INT64[1])
     if value.factor > 1:
         return (value.value * value.factor - origin).cast("float64")

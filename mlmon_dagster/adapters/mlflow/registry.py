@@ -23,6 +23,7 @@ from mlmon_dagster.adapters.mlflow.model_directory import (
 from mlmon_dagster.adapters.mlflow.pretrained import PretrainedModel, read_example, read_pretrained
 from mlmon_dagster.adapters.mlflow.signature import read_inputs
 from mlmon_dagster.errors import InputError, MissingError
+from mlmon_dagster.plugins import unknown
 from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:
@@ -111,6 +112,19 @@ class MlflowRegistry:
         if not number.isdecimal():
             raise InputError(f"{uri!r} names no version; expected models:/name/1 or models:/name@alias")
         return str(self.client.get_model_version(name, number).source)
+
+    def at(self, uri: str) -> ModelVersion:
+        """The version at `models:/name/1` or `models:/name@alias`; `MissingError` names those that there are."""
+        name, at, alias = uri.removeprefix("models:/").partition("@")
+        if at:
+            known = self.aliases(name)
+            if alias not in known:
+                raise MissingError(unknown(f"alias of the model {name}", alias, tuple(known)))
+            return self.version(name, known[alias])
+        name, _, number = name.rpartition("/")
+        if not name or not number.isdecimal():
+            raise InputError(f"{uri!r} names no version; expected models:/name/1 or models:/name@alias")
+        return self.version(name, int(number))
 
     def version(self, name: str, number: int) -> ModelVersion:
         """The version; `MissingError` names those that exist."""

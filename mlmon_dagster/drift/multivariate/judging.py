@@ -12,6 +12,7 @@ from mlmon_dagster.drift.judging import persisting, uncalibrated
 from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict
 from mlmon_dagster.drift.multivariate.joint import JOINT, JointMeasure, Learned, Table
 from mlmon_dagster.drift.multivariate.matrix import rows_of
+from mlmon_dagster.drift.multivariate.numbers import window_covariance
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError
 from mlmon_dagster.plugins import load, name_of, names, unknown
@@ -79,6 +80,32 @@ def judge_joint(learned: Learned, window: Table, monitor: Monitor, basis: Basis 
     """
     rows = (int(learned.about.get("rows", 0)), rows_of(window))
     return judge_measured(lambda: monitor.method.measure(learned, window), rows, monitor, basis)
+
+
+def profiled(profile: Profile, monitor: Monitor, inputs: tuple[str, ...]) -> Covariance | None:
+    """What the monitor needs of the reference, where its profile carries that: the covariance of its columns.
+
+    None for a method that needs the rows, for a profile that lacks one of the monitor's columns of numbers, and for
+    fewer than two of them.
+    """
+    wanted = inputs if monitor.columns == "all" else monitor.columns
+    numbers = [name for name in wanted if name not in profile.columns or profile.columns[name].kind != "categorical"]
+    together = profile.covariance
+    if not hasattr(monitor.method, "compare") or together is None:
+        return None
+    return together.only(numbers) if len(numbers) > 1 and set(numbers) <= set(together.names) else None
+
+
+def judge_rows(
+    reference: Covariance, reference_rows: int, window: Table, monitor: Monitor, basis: Basis = ALONE
+) -> JointDrift:
+    """The same as `judge_joint` of a reference of which only a covariance is kept: it gives the same numbers."""
+    return judge_measured(
+        lambda: monitor.method.compare(reference, window_covariance(reference, window)),
+        (reference_rows, rows_of(window)),
+        monitor,
+        basis,
+    )
 
 
 def unjudged(monitor: Monitor, verdict: Verdict, reason: str) -> JointDrift:

@@ -1,8 +1,10 @@
 """Compiled forms against scikit-learn: the same predictions, also at thresholds and with missing values."""
 
+import json
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +28,8 @@ from mlmon_dagster.adapters.compiled import compiling, graph
 from mlmon_dagster.adapters.compiled.compiling import TOLERANCE, compile_model, difference_of
 from mlmon_dagster.adapters.compiled.forest import float64_thresholds
 from mlmon_dagster.adapters.compiled.form import Form
-from mlmon_dagster.adapters.compiled.runtime import CompiledModel
+from mlmon_dagster.adapters.compiled.order import Order
+from mlmon_dagster.adapters.compiled.runtime import ORDERED_ROWS, CompiledModel
 from mlmon_dagster.errors import DataError
 
 ROWS = 400
@@ -148,6 +151,39 @@ def test_trees_in_groups_give_the_same_sums(monkeypatch):
     assert content.count(b"TreeEnsemble") > 3
 
 
+@pytest.mark.parametrize("name", ["forest with gaps", "forest of labels", "imputer and forest"])
+def test_a_batch_that_is_put_in_order_gives_what_each_row_gives_alone(name, monkeypatch):
+    monkeypatch.setattr(compiling, "ORDERED_NODES", 0)
+    form, content = _compile(*TREES[name])
+    assert form.splits
+    compiled = CompiledModel(form, 3, content)
+    batch = np.concatenate([GAPS, X, GAPS[::-1], np.full((1, 3), np.nan)])
+    assert len(batch) > ORDERED_ROWS
+    assert compiled.rows(batch).tolist() == [compiled.row(row) for row in batch.tolist()]
+
+
+def test_rows_that_take_the_same_way_are_neighbours():
+    form, _ = _compile(*TREES["forest"])
+    order = Order(form.splits).of(np.concatenate([X, X]))
+    assert sorted(order.tolist()) == list(range(2 * ROWS))
+    places = np.argsort(order)
+    assert np.abs(places[:ROWS] - places[ROWS:]).max() < 0.2 * ROWS
+    assert np.median(np.abs(places[:ROWS] - places[ROWS:])) < 10
+
+
+def test_few_small_trees_are_not_worth_an_order():
+    assert _compile(*TREES["boosting"])[0].splits == ()
+
+
+def test_a_form_of_the_first_format_is_read_without_an_order(tmp_path):
+    form, content = _compile(*TREES["forest"])
+    form.write(tmp_path, content)
+    file = tmp_path / "compiled" / "form.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({name: one for name, one in told.items() if name != "splits"} | {"format": 1}))
+    assert Form.read(tmp_path) == replace(form, splits=())
+
+
 def test_a_forest_too_large_is_served_as_it_is(monkeypatch):
     monkeypatch.setattr(compiling, "MOST_NODES", 100)
     assert "nodes" in _compile(RandomForestRegressor(5), X, PRICE)[0].reason
@@ -163,7 +199,7 @@ def test_thresholds_for_float64_split_as_float32_does():
 
 
 def test_a_form_survives_its_file(tmp_path):
-    for name in ("labels", "imputer and forest"):
+    for name in ("labels", "imputer and forest", "forest"):
         form, content = _compile(*(TREES | LINEAR)[name])
         folder = tmp_path / name
         folder.mkdir()
@@ -173,7 +209,7 @@ def test_a_form_survives_its_file(tmp_path):
 
 def test_a_form_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "compiled").mkdir()
-    for content in ("{", "{}", '{"format": 2}', '{"format": 1, "kind": "trees"}'):
+    for content in ("{", "{}", '{"format": 2}', '{"format": 3}', '{"format": 1, "kind": "trees"}'):
         (tmp_path / "compiled" / "form.json").write_text(content)
         with pytest.raises(DataError):
             Form.read(tmp_path)
