@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 
+from mlmon_dagster.serving.heads import KnownHeads
 from mlmon_dagster.serving.protocol import Handler, HttpConnection
 
 REQUEST_SECONDS = 30.0
@@ -25,6 +26,7 @@ class Connections:
         self._open: set[HttpConnection] = set()
         self._servers: list[asyncio.Server] = []
         self.draining = False
+        self.heads = KnownHeads()
         self._set_date()
         self._sweeper = self._loop.call_later(1.0, self._sweep)
 

@@ -1,6 +1,6 @@
 """Adaptive micro-batching: while the model computes one batch, the rows that come are gathered for the next.
 
-A lone request is computed at once. The next batch waits a little for the clients whom the one before has answered:
+A lone request is computed at once. The next batch waits a little for the clients whom the one before has answered,
 or they would fall into two groups for good, each of which waits while the other's half of a batch is computed.
 """
 

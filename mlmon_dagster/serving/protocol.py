@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from mlmon_dagster.serving.heads import head_of
 from mlmon_dagster.serving.messages import JSON, Answer, Request
 from mlmon_dagster.serving.problems import ProblemError
 
@@ -50,6 +51,9 @@ class HttpConnection(asyncio.Protocol):
         self._connections = connections
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
+        self._heads = connections.heads
+        self._last_head = b""
+        """Of the request before; a head that comes twice is kept."""
         self._head_bytes = 0
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._current: tuple[Request, bool] | None = None
@@ -59,6 +63,8 @@ class HttpConnection(asyncio.Protocol):
         """When the sweep closes this connection, on the loop's clock; 0 while a request is answered."""
         self.reading = False
         """Whether a request has begun to come and is not whole."""
+        self._read: Request | None = None
+        """The last request of what has just come, unless it ends the connection."""
         self._reset()
 
     def _reset(self) -> None:
@@ -90,6 +96,12 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused is not None:
             return
+        begins = not self.reading
+        if begins and (request := self._heads.request(data)) is not None:
+            self._head_bytes = 0
+            self._take(request, True)
+            return
+        self._read = None
         if not self._head_done:
             self._head_bytes += len(data)
         try:
@@ -104,6 +116,8 @@ class HttpConnection(asyncio.Protocol):
         else:
             if not self._head_done and self._head_bytes > HEAD_BYTES + URL_BYTES:
                 self._refuse(ProblemError(431, f"the headers are larger than {HEAD_BYTES} bytes"))
+            elif begins and self._read is not None:
+                self._remember(data, self._read)
 
     def on_message_begin(self) -> None:
         self._reset()
@@ -152,6 +166,17 @@ class HttpConnection(asyncio.Protocol):
         keep_alive = self._parser.should_keep_alive()
         self.reading = False
         self._head_bytes, self._head_done = 0, False
+        self._read = request if keep_alive else None
+        self._take(request, keep_alive)
+
+    def _remember(self, content: bytes, request: Request) -> None:
+        """Keeps the head of a request that was the whole content, if the one before had the same."""
+        head = head_of(content, request)
+        if head is not None and head == self._last_head:
+            self._heads.keep(head, request)
+        self._last_head = head or b""
+
+    def _take(self, request: Request, keep_alive: bool) -> None:
         if self._current is not None:
             self._waiting.append((request, keep_alive))
             if len(self._waiting) >= WAITING_REQUESTS and self._transport is not None:
