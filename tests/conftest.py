@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import aws_jobs
 import postgres
 import pytest
 from governed import Clock, governed
@@ -31,6 +32,13 @@ def s3_endpoint() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture
+def cluster(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws_jobs.Cluster]:
+    """EMR Serverless and Glue, whose jobs run."""
+    with aws_jobs.cluster(s3_endpoint, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from aws_jobs import Cluster
 from rows_of_all_kinds import rows_of_all_kinds
 
 from mlmon_dagster import plugins
@@ -91,6 +92,26 @@ def spark(tmp_path: Path) -> Place:
     return _embedded({"use": "spark", "master": "local[2]"}, tmp_path / "rows")
 
 
+def _of_a_cluster(engine: dict[str, object], folder: Path) -> Place:
+    """Jobs run on the Spark of this machine, which reads files where AWS reads S3."""
+    pytest.importorskip("pyspark")
+    plugins.parse("engine", {"use": "spark", "master": "local[2]"}).session()
+    files = _in_files(folder)
+    return Place(
+        plugins.parse("engine", engine), lambda table: Rows(query=f"SELECT * FROM parquet.`{files(table).place}`"), None
+    )
+
+
+@pytest.fixture
+def emr_serverless(tmp_path: Path, cluster: Cluster) -> Place:
+    return _of_a_cluster(cluster.emr, tmp_path / "rows")
+
+
+@pytest.fixture
+def glue(tmp_path: Path, cluster: Cluster) -> Place:
+    return _of_a_cluster(cluster.glue, tmp_path / "rows")
+
+
 @pytest.fixture
 def ibis(tmp_path: Path) -> Place:
     """DuckDB has no search in an array: its rows are joined with the bins."""
@@ -123,7 +144,8 @@ def ibis_on_postgres(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     return Place(plugins.parse("engine", {"use": "ibis", "url": url}), store, Rows(query="nowhere"), columns)
 
 
-MEMBERS = [pytest.param(name, marks=[pytest.mark.slow] * (name == "spark")) for name in plugins.names("engine")]
+ON_SPARK = ("spark", "emr_serverless", "glue")
+MEMBERS = [pytest.param(name, marks=[pytest.mark.slow] * (name in ON_SPARK)) for name in plugins.names("engine")]
 MEMBERS.append(pytest.param("ibis_on_postgres", marks=pytest.mark.postgres))
 """Spark takes half a minute to start."""
 
