@@ -12,8 +12,8 @@ from mlmon_dagster.serving.inference_protocol import InferenceProtocol
 from mlmon_dagster.serving.messages import Answer, Reply, Request
 from mlmon_dagster.serving.metrics import page
 from mlmon_dagster.serving.openapi import document_of, page_of
-from mlmon_dagster.serving.predictor import Predictor, failed
-from mlmon_dagster.serving.problems import ProblemError
+from mlmon_dagster.serving.predictor import Predictor
+from mlmon_dagster.serving.problems import ProblemError, failed
 from mlmon_dagster.serving.replays import Replays, request_id
 
 BODY_BYTES = 1_000_000

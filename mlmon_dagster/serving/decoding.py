@@ -4,7 +4,8 @@ They accept a part of what the careful reader in `records` accepts and refuse th
 careful reader takes the request, and says what is wrong with it.
 """
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import prod
 from typing import Annotated, Any
@@ -146,7 +147,7 @@ class Decoders:
             return None
         if any(prod(one.shape) != len(one.data) or one.datatype == "BOOL" for one in request.inputs):
             return None
-        values = [np.fromiter(one.data, np.float64, len(one.data)) for one in request.inputs]
+        values = [_array(one.data, len(one.data)) for one in request.inputs]
         matrix = self.matrix_of(request.inputs, values)
         return None if matrix is None else (request, matrix)
 
@@ -171,8 +172,8 @@ class Decoders:
     def matrix(self, rows: Sequence[Sequence[Any]]) -> "np.ndarray | None":
         """Rows of numbers as float64, NaN where a value is missing."""
         try:
-            flat = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * len(self.names))
-        except TypeError:
+            flat = _array(chain.from_iterable(rows), len(rows) * len(self.names))
+        except struct.error:  # a value is missing
             flat = np.array(list(chain.from_iterable(rows)), dtype=np.float64)
         matrix = flat.reshape(len(rows), len(self.names))
         return matrix if self.fits(matrix) else None
@@ -191,6 +192,11 @@ class Decoders:
             (np.isnan(whole) | (whole == np.floor(whole))).all()
             and (np.isnan(truth) | (truth == 0) | (truth == 1)).all()
         )
+
+
+def _array(values: Iterable[float], count: int) -> np.ndarray:
+    """So many numbers as float64; `struct` takes them out of their objects in half of numpy's time."""
+    return np.frombuffer(struct.pack(f"{count}d", *values), np.float64)
 
 
 def _field(place: str, column: ModelInput) -> "tuple[str, Any] | tuple[str, Any, Any]":

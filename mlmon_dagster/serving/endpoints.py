@@ -10,7 +10,8 @@ from mlmon_dagster.adapters.prediction_log.rows import Row
 from mlmon_dagster.serving.body import ARROW, CSV, parse_json, read_json, require_kind
 from mlmon_dagster.serving.decoding import Decoders
 from mlmon_dagster.serving.messages import JSON, Answer, Reply, Request, identified
-from mlmon_dagster.serving.predictor import Predictor, ScoredBatch, batch_of, unlogged
+from mlmon_dagster.serving.predictions import ScoredBatch, unlogged
+from mlmon_dagster.serving.predictor import Predictor
 from mlmon_dagster.serving.records import Record, read_invocation, read_record, read_records
 from mlmon_dagster.serving.tables import matrix_of_table, read_table, records_of_table, table_answer
 
@@ -113,7 +114,7 @@ class Endpoints:
 
     async def _framed(self, request: Request, id_: str, values: list[list[Any]]) -> tuple[ScoredBatch, bool]:
         found, logged = await self._predictor.predict_records(request, id_, values)
-        return batch_of(found), logged
+        return ScoredBatch.of(found), logged
 
     async def _table(self, request: Request, id_: str, kind: bytes) -> tuple[ScoredBatch, bool]:
         table = read_table(kind, request.body, self._inputs)

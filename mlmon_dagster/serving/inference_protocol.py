@@ -10,7 +10,8 @@ from mlmon_dagster.serving.binary_tensors import JSON_LENGTH, OCTETS, parted, re
 from mlmon_dagster.serving.body import parse_json, require_kind
 from mlmon_dagster.serving.decoding import Decoders, InferOutput, InferRequest, NumberInferRequest, Parameters, Tensor
 from mlmon_dagster.serving.messages import JSON, Answer, Reply, Request, identified
-from mlmon_dagster.serving.predictor import Predictor, ScoredBatch, batch_of, unlogged
+from mlmon_dagster.serving.predictions import ScoredBatch, unlogged
+from mlmon_dagster.serving.predictor import Predictor
 from mlmon_dagster.serving.problems import ProblemError
 from mlmon_dagster.serving.records import read_record
 
@@ -77,7 +78,7 @@ class InferenceProtocol:
             batch, logged = await self._predictor.predict_rows(request, id_, numbers)
         else:
             found, logged = await self._predictor.predict_records(request, id_, records)
-            batch = batch_of(found)
+            batch = ScoredBatch.of(found)
         return self._answer(careful, batch, id_, logged)
 
     def _read(self, request: Request) -> "tuple[Asked, np.ndarray | None]":

@@ -185,11 +185,11 @@ class PredictionLog:
         group.payloads.append(payload)
         group.settled.append((settled, told))
 
-    def put_row(self, row: Row, loop: asyncio.AbstractEventLoop, settled: Settled, *told: Any) -> None:
-        """The same for one row."""
+    def put_row(self, row: Row, settled: Settled, *told: Any) -> None:
+        """The same for one row, on the loop that runs."""
         group = self._turn
         if group is None or self._queued + len(group.settled) >= self._most:
-            group = self._joined(loop)
+            group = self._joined(asyncio.get_running_loop())
         group.rows.append(row)
         group.settled.append((settled, told))
 

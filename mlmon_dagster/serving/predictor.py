@@ -1,70 +1,38 @@
 """From records to answers, each with its drift score and its row in the prediction log."""
 
 import asyncio
-import logging
 import math
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from mlmon_dagster.adapters.mlflow.model_directory import LoadedModel
 from mlmon_dagster.adapters.prediction_log.rows import SKEWED_SECONDS, Claims, Row, encode_block, encode_rows
 from mlmon_dagster.drift.scorer import Calibration, RecordScorer
-from mlmon_dagster.errors import DataError
 from mlmon_dagster.serving.claims import CLAIMING, claims_of
+from mlmon_dagster.serving.deadline import HEADER, within_deadline
 from mlmon_dagster.serving.decoding import EXACT
 from mlmon_dagster.serving.group import Group, LogRefusedError
 from mlmon_dagster.serving.messages import Answer, Reply, Request, identified
 from mlmon_dagster.serving.metrics import ServerMetrics
 from mlmon_dagster.serving.microbatch import MicroBatcher
+from mlmon_dagster.serving.pace import inline_rows
 from mlmon_dagster.serving.prediction_log import PredictionLog
-from mlmon_dagster.serving.problems import ProblemError
+from mlmon_dagster.serving.predictions import Prediction, ScoredBatch, unlogged
+from mlmon_dagster.serving.problems import ProblemError, failed, refusal
+from mlmon_dagster.serving.scoring import RecordScores, too_far
 from mlmon_dagster.serving.served import Bands, Served
 from mlmon_dagster.serving.stream import ScoreStream
 
-INLINE_SECONDS = 0.003
-"""A batch that takes longer is computed in a thread, so that single requests go on."""
-
 NAN = float("nan")
 
-TELLING = CLAIMING | {b"x-deadline-ms"}
+TELLING = CLAIMING | {HEADER}
 """Headers without which a request has no deadline and makes no claims."""
-
-_encode = msgspec.json.Encoder().encode
-
-
-class Prediction(msgspec.Struct):
-    """The answer to one record (requirement 6.5)."""
-
-    id: str
-    prediction: Any
-    drift_score: float
-    drift_max: float
-    p_value: float | None
-    band: str
-    drift: dict[str, float]
-    timestamp: str
-    features_received: Any
-    model_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredBatch:
-    """What is known of many records; arrays of one length."""
-
-    id: str
-    moment: int
-    predictions: np.ndarray
-    means: np.ndarray
-    largest: np.ndarray
-
 
 Render = Callable[[Row], bytes]
 
@@ -91,16 +59,15 @@ class Predictor:
         self.metrics = metrics or ServerMetrics(self.bands)
         self.stream = ScoreStream(calibration)
         self.names = [column.name for column in model.inputs]
-        self._scored_places = scorer.scored
-        self.scored_names = [self.names[place] for place in self._scored_places]
+        self._scores = RecordScores(scorer, self.names)
         self._compiled = model.rows if model.form.compiled else None
         self._nullable = any(column.nullable for column in model.inputs)
-        self._scales = _plain_scales(scorer)
         self._id, self._count = f"{log.boot[:8]}-%08x", 0
         self._share = log.options.sample
         self._second, self._second_text = -1, ""
         self.batcher = MicroBatcher(self._compute)
-        self.inline_rows = self._calibrate()
+        self.inline_rows = inline_rows(model.rows, scorer) if model.rows is not None else 0
+        """Rows up to which a batch is computed on the event loop."""
 
     def new_id(self) -> str:
         """An id for a request that brought none: unique to this process."""
@@ -136,7 +103,7 @@ class Predictor:
         """Scores the record, and answers when it is in the log."""
         try:
             if error is not None:
-                raise _refusal(error)
+                raise refusal(error)
             telling = not TELLING.isdisjoint(request.headers)
             if telling:
                 within_deadline(request)
@@ -147,7 +114,7 @@ class Predictor:
             if self._share < 1.0 and not self._sampled(id_):
                 reply(Answer(body, headers=identified(id_)))
             else:
-                self.log.put_row(scored, asyncio.get_running_loop(), _settled, reply, id_, body)
+                self.log.put_row(scored, _settled, reply, id_, body)
         except ProblemError as problem:
             reply(problem.answer)
         except LogRefusedError as refused:
@@ -159,7 +126,7 @@ class Predictor:
         """Predicts float64 rows (n, inputs), NaN where a value is missing; whether they were logged."""
         if self.model.rows is None:
             found, logged = await self.predict_records(request, id_, matrix.tolist())
-            return batch_of(found), logged
+            return ScoredBatch.of(found), logged
         if len(matrix) <= self.inline_rows:
             batch = self._scored_rows(id_, matrix)
         else:
@@ -195,7 +162,7 @@ class Predictor:
         try:
             predictions = await loop.run_in_executor(None, self._compute, records)
         except Exception as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
         within_deadline(request)
         found = [
             self._scored(f"{id_}-{n}", values, prediction)
@@ -208,7 +175,6 @@ class Predictor:
 
     def answer(self, scored: Row, received: Any) -> Prediction:
         """What `/predict` says of a record."""
-        scores = self._scores(scored.values)
         return Prediction(
             scored.id,
             scored.prediction,
@@ -216,7 +182,7 @@ class Predictor:
             scored.largest,
             self.p_value(scored.mean, scored.largest),
             self.bands.band(scored.mean),
-            dict(zip(self.scored_names, scores, strict=True)),
+            self._scores.each(scored.values),
             self.time_text(scored.moment),
             received,
             self.served.version,
@@ -271,38 +237,10 @@ class Predictor:
     def _with_gaps(values: Sequence[Any]) -> Sequence[float]:
         return [NAN if value is None else value for value in values]
 
-    def _scores(self, values: Sequence[Any]) -> Sequence[float]:
-        """|z| of every feature that has a score."""
-        if self._scales is not None:
-            try:
-                return [abs(value - center) * scale for value, center, scale in zip(values, *self._scales, strict=True)]
-            except TypeError:  # a value is missing
-                pass
-        scores = self.scorer.row(values)[0]
-        return [scores[place] for place in self._scored_places]
-
     def _scored(self, id_: str, values: Sequence[Any], prediction: Any) -> Row:
         if (isinstance(prediction, float) and not math.isfinite(prediction)) or prediction is None:
             raise ProblemError(500, "the model gave a prediction that is not a finite number")
-        mean = NAN
-        if self._scales is not None:
-            centers, scales = self._scales
-            total = largest = 0.0
-            try:
-                for value, center, scale in zip(values, centers, scales, strict=False):
-                    score = (value - center) * scale
-                    if score < 0.0:  # quicker than abs
-                        score = -score
-                    total += score
-                    if score > largest:
-                        largest = score
-                mean = total / len(values)
-            except TypeError:  # a value is missing
-                mean = NAN
-        if mean != mean:
-            _, mean, largest = self.scorer.row(values)
-        if not largest < math.inf:
-            raise ProblemError(422, "a feature lies too far from the reference for a score")
+        mean, largest = self._scores.summary(values)
         self.stream.observe(mean)
         self.metrics.prediction(mean)
         return Row(id_, time.time_ns(), values, prediction, mean, largest)
@@ -312,12 +250,12 @@ class Predictor:
         try:
             predictions = self.model.rows.rows(matrix)
         except Exception as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
         if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
             raise ProblemError(500, "the model gave a prediction that is not a finite number")
         _, means, largest = self.scorer.rows(matrix)
         if not np.isfinite(largest).all():
-            raise ProblemError(422, "a feature lies too far from the reference for a score")
+            raise too_far()
         return ScoredBatch(id_, time.time_ns(), predictions, means, largest)
 
     def _observe_all(self, means: np.ndarray) -> None:
@@ -347,33 +285,6 @@ class Predictor:
     def _sampled(self, id_: str) -> bool:
         return self._share >= 1.0 or zlib.crc32(id_.encode()) < self._share * 2**32
 
-    def _calibrate(self) -> int:
-        """Rows up to which a batch is computed on the event loop: measured with 1 and 256 rows at the start."""
-        if self.model.rows is None:
-            return 0
-        row = np.array([[one.mean for one in self.scorer.features]])
-        many = np.repeat(row, 256, axis=0)
-        try:
-            for matrix in (row, many):
-                self.model.rows.rows(matrix)
-            began = time.perf_counter()
-            self.model.rows.rows(row)
-            first = time.perf_counter()
-            self.model.rows.rows(many)
-            second = time.perf_counter()
-        except Exception:  # a model that refuses its own means is asked in a thread
-            return 0
-        each = max((second - first - (first - began)) / 255, 1e-9)
-        return int(max(1, min(1_000_000, (INLINE_SECONDS - (first - began)) / each)))
-
-
-def _plain_scales(scorer: RecordScorer) -> "tuple[tuple[float, ...], tuple[float, ...]] | None":
-    """Means and 1 / deviations of the features, where all are numbers that vary: the usual case, and the quickest."""
-    features = scorer.features
-    if all(one.kind == "number" and one.scale > 0 for one in features):
-        return tuple(one.mean for one in features), tuple(one.scale for one in features)
-    return None
-
 
 def _settled(group: Group, reply: Reply, id_: str, body: bytes) -> None:
     """Answers a record whose row is in the log, or was refused."""
@@ -386,45 +297,3 @@ def _settled(group: Group, reply: Reply, id_: str, body: bytes) -> None:
 def _resolve(group: Group, future: "asyncio.Future[Group]") -> None:
     if not future.done():
         future.set_result(group)
-
-
-def batch_of(found: Sequence[Row]) -> ScoredBatch:
-    """Records of one request as arrays."""
-    return ScoredBatch(
-        found[0].id.rpartition("-")[0],
-        found[0].moment,
-        np.array([one.prediction for one in found]),
-        np.array([one.mean for one in found]),
-        np.array([one.largest for one in found]),
-    )
-
-
-def unlogged(body: bytes) -> bytes:
-    """A JSON object that says of itself that its prediction is not in the log."""
-    return body[:-1] + b',"logged":false}'
-
-
-def within_deadline(request: Request) -> None:
-    """Raises `ProblemError` 504 when the client's `X-Deadline-Ms` has passed; nothing is logged then."""
-    told = request.headers.get(b"x-deadline-ms")
-    if told is None:
-        return
-    if not told.isdigit() or len(told) > 9:
-        raise ProblemError(400, "x-deadline-ms is a whole number of milliseconds")
-    if request.seconds * 1000 > int(told):
-        raise ProblemError(504, f"the answer took longer than the {int(told)} ms that the client waits")
-
-
-def failed(request: Request) -> Answer:
-    """A plain 500 for what nobody expected; the log says what it was."""
-    logging.getLogger("mlmon.serving").exception("%s failed", request.path)
-    return ProblemError(500, "the server failed; its log says why").answer
-
-
-def _refusal(error: Exception) -> Exception:
-    """What a client is told when the model does not take its values."""
-    if isinstance(error, DataError):
-        return ProblemError(422, error.message)
-    if isinstance(error, ValueError | TypeError):
-        return ProblemError(422, f"the model cannot take these features: {str(error).splitlines()[0]}")
-    return error

@@ -1,10 +1,12 @@
 """Refused requests: what a client did wrong, as `application/problem+json`."""
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from mlmon_dagster.serving.messages import PROBLEM, Answer
+from mlmon_dagster.errors import DataError
+from mlmon_dagster.serving.messages import PROBLEM, Answer, Request
 
 TITLES = {
     400: "The request cannot be read",
@@ -42,3 +44,18 @@ class ProblemError(Exception):
         content = json.dumps({**body, "detail": self.detail, **self.facts}, ensure_ascii=True).encode()
         headers = b"retry-after: %d\r\n" % RETRY_SECONDS if self.status == 503 else b""
         return Answer(content, self.status, PROBLEM, headers)
+
+
+def failed(request: Request) -> Answer:
+    """A plain 500 for what nobody expected; the log says what it was."""
+    logging.getLogger("mlmon.serving").exception("%s failed", request.path)
+    return ProblemError(500, "the server failed; its log says why").answer
+
+
+def refusal(error: Exception) -> Exception:
+    """What a client is told when the model does not take its values."""
+    if isinstance(error, DataError):
+        return ProblemError(422, error.message)
+    if isinstance(error, ValueError | TypeError):
+        return ProblemError(422, f"the model cannot take these features: {str(error).splitlines()[0]}")
+    return error

@@ -15,7 +15,7 @@ from mlmon_dagster.serving.records import names_problem
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlmon_dagster.serving.predictor import ScoredBatch
+    from mlmon_dagster.serving.predictions import ScoredBatch
 
 
 def read_table(kind: bytes, body: bytes, inputs: Sequence[ModelInput]) -> "pa.Table":

@@ -123,7 +123,7 @@ def test_a_row_that_cannot_be_written_is_refused_and_the_log_goes_on(open_log, t
 
     async def ask(row):
         answered = asyncio.get_running_loop().create_future()
-        log.put_row(row, asyncio.get_running_loop(), lambda group, told: answered.set_result((group, told)), "told")
+        log.put_row(row, lambda group, told: answered.set_result((group, told)), "told")
         return await answered
 
     refused, _ = asyncio.run(ask(Row("a", 1, [object()], 1.0, 0.1, 0.2)))
@@ -146,9 +146,7 @@ def test_clients_that_come_again_share_a_sync_on_a_slow_disk(open_log, tmp_path)
         loop = asyncio.get_running_loop()
         for number in range(10):
             answered = loop.create_future()
-            log.put_row(
-                Row(f"{name}-{number}", 1, [1.0], 1.0, 0.1, 0.2), loop, lambda _, one: one.set_result(1), answered
-            )
+            log.put_row(Row(f"{name}-{number}", 1, [1.0], 1.0, 0.1, 0.2), lambda _, one: one.set_result(1), answered)
             await answered
 
     async def ask():
