@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from pydantic_core import PydanticCustomError
 
 from mlmon_dagster.adapters.tables import arrays_of
-from mlmon_dagster.assets.drift_segments import segmented
-from mlmon_dagster.assets.joint import judge_window
+from mlmon_dagster.assets.counting import window_columns
 from mlmon_dagster.assets.judged_rows import JudgedRows, judged_rows
-from mlmon_dagster.assets.monitoring_basis import read_basis
 from mlmon_dagster.assets.ports import Ports
+from mlmon_dagster.assets.replay_basis import ReplayBasis, with_monitors
 from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.drift.budget import AlarmBudget
-from mlmon_dagster.drift.calibration import Calibration, calibrate, declaration_digest
-from mlmon_dagster.drift.frames import columns_of
-from mlmon_dagster.drift.judging import Evidence, Segmented, exceeding, judge_all
+from mlmon_dagster.drift.judging import Evidence, exceeding, judge_all
 from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, window_verdict
 from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.persistence import Persistence
@@ -23,8 +20,7 @@ from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.pipeline.monitors import require_fitting
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.pipeline.stages import BATCH
-from mlmon_dagster.plugins import parse, unknown
-from mlmon_dagster.ports import ModelVersion
+from mlmon_dagster.plugins import names, parse, unknown
 
 
 @dataclass(frozen=True)
@@ -38,16 +34,20 @@ class Change:
 
     def of(self, monitor: Monitor) -> Monitor:
         """The monitor so changed. A threshold or a budget alone replaces the other, as it would in the declaration."""
-        if self.method is not None and is_joint(monitor):
+        family = family_of(monitor)
+        if self.method is not None and self.method not in names(family):
+            several = "several columns at once" if family == "joint" else "single columns"
             raise InputError(
-                f"{monitor.name} measures several columns at once, and what another method would have learned of the "
-                "reference is not kept",
-                hint="leave --method out, or name a monitor of single columns",
+                f"{monitor.name} measures {several}, which {self.method} does not",
+                hint=f"methods that do: {', '.join(names(family))}",
             )
-        method = monitor.method if self.method is None else parse("method", self.method)
+        if self.method is not None and family == "joint" and monitor.season:
+            raise InputError(
+                f"{monitor.name} has a season, and what {self.method} would have learned of its places is not there",
+                hint="leave --method out, or the season",
+            )
+        method = monitor.method if self.method is None else parse(family, self.method)
         changed = replace(monitor, method=method, persistence=self.persistence or monitor.persistence)
-        if self.alarm_budget is not None or self.persistence is not None:
-            changed = replace(changed, segments=())  # they are judged by threshold and significance
         if self.alarm_budget is not None:
             return replace(changed, alarm_budget=self.alarm_budget, threshold=self.threshold)
         if self.threshold is not None:
@@ -88,12 +88,13 @@ def replay(
 
     `stage` is monitoring in the environment that is replayed, for any window. Each window is compared with the
     reference of the version that predicted it. Persistence counts what the replay itself found. A budget that the
-    version was not calibrated for is calibrated here, on the same reference.
+    version was not calibrated for is calibrated here on the same reference, whose rows are read again where they are
+    needed (`ReplayBasis`).
     Raises `MissingError` for a monitor that is not declared or an environment without recorded windows.
     """
     declared = _monitors(stage.pipeline, monitor)
     if change.method is not None and monitor is None:
-        declared = {name: one for name, one in declared.items() if not is_joint(one)}
+        declared = {name: one for name, one in declared.items() if change.method in names(family_of(one))}
     monitors = {name: change.of(one) for name, one in declared.items()}
     try:
         require_fitting(stage.pipeline.windows, monitors)
@@ -102,16 +103,17 @@ def replay(
     judgements = ports.governance.judgements.history(stage.pipeline.name, stage.key.environment)
     recorded = {(one.check, one.window): one.verdict for one in judgements}
     windows = _recorded(stage, {str(one.window) for one in judgements if one.window}, since, until)
-    basis = _Basis(replace(stage, pipeline=_with(stage.pipeline, monitors)), ports)
+    learning = frozenset(monitors) if change.method is not None else frozenset()
+    basis = ReplayBasis(replace(stage, pipeline=with_monitors(stage.pipeline, monitors)), ports, learning)
     past: dict[tuple[str, str], dict[str, bool]] = {}
     for key in windows:
-        judged = judged_rows(replace(stage, window=stage.pipeline.windows.window(key)))
-        evidence = basis.evidence(key, judged)
-        columns = columns_of(judged.rows, [one for one in judged.rows.column_names if one in evidence.profile.columns])
+        at = replace(stage, window=stage.pipeline.windows.window(key))
+        judged = judged_rows(at)
         before = {name: _past(stage.pipeline, one, key, past) for name, one in monitors.items() if one.persistence}
-        evidence = replace(evidence, past=before, segments=basis.segments(judged))
+        evidence = basis.evidence(at, judged, before)
+        columns = window_columns(at, evidence.profile, judged.rows)
         found = judge_all({name: one for name, one in monitors.items() if not is_joint(one)}, evidence, columns)
-        for name, drifts in {**found, **_together(basis, ports, monitors, key, judged, evidence)}.items():
+        for name, drifts in {**found, **_together(basis, at, monitors, judged, evidence)}.items():
             past[name, key] = exceeding(drifts)
             verdict = window_verdict(drifts)
             rows = judged.rows.num_rows
@@ -138,18 +140,17 @@ def _monitors(pipeline: Pipeline, named: str | None) -> Mapping[str, Monitor]:
 
 
 def _together(
-    basis: "_Basis", ports: Ports, monitors: Mapping[str, Monitor], key: str, judged: JudgedRows, evidence: Evidence
+    basis: ReplayBasis, stage: StageRun, monitors: Mapping[str, Monitor], judged: JudgedRows, evidence: Evidence
 ) -> dict[str, tuple[Drift, ...]]:
     """The verdicts of joint monitors."""
     joint = {name: one for name, one in monitors.items() if is_joint(one)}
-    table = arrays_of(judged.rows) if joint else {}
-    window, version = basis.pipeline.windows.window(key), basis.version(judged)
-    return {name: (judge_window(ports, version, one, window, table, evidence).drift,) for name, one in joint.items()}
+    table, version = arrays_of(judged.rows) if joint else {}, basis.version(judged)
+    return {name: (basis.judged(stage, version, one, table, evidence),) for name, one in joint.items()}
 
 
-def _with(pipeline: Pipeline, monitors: Mapping[str, Monitor]) -> Pipeline:
-    monitoring = replace(pipeline.stages.model_monitoring, monitors=monitors)
-    return replace(pipeline, stages=replace(pipeline.stages, model_monitoring=monitoring))
+def family_of(monitor: Monitor) -> str:
+    """The family of plug-ins that its method is of."""
+    return "joint" if is_joint(monitor) else "method"
 
 
 def _recorded(stage: StageRun, judged: set[str], since: str | None, until: str | None) -> list[str]:
@@ -170,52 +171,3 @@ def _past(
     judged = [found.get((monitor.name, one.key), {}) for one in before]
     columns = {column for one in judged for column in one}
     return {column: tuple(one.get(column) for one in judged) for column in columns}
-
-
-class _Basis:
-    """What windows of each version are judged by, calibrated once for each version."""
-
-    def __init__(self, stage: StageRun, ports: Ports) -> None:
-        self._stage, self._ports = stage, ports
-        self._calibrated: dict[int, Mapping[str, Calibration]] = {}
-
-    @property
-    def pipeline(self) -> Pipeline:
-        return self._stage.pipeline
-
-    def version(self, judged: JudgedRows) -> ModelVersion:
-        """The version that gave a window's predictions."""
-        return self._ports.registry.version(self.pipeline.stages.model_registry.model, judged.version)
-
-    def evidence(self, window: str, judged: JudgedRows) -> Evidence:
-        pipeline, version = self.pipeline, self.version(judged)
-        found = read_basis(pipeline, self._ports.registry, version, pipeline.windows.window(window), {})
-        if judged.version not in self._calibrated:
-            self._calibrated[judged.version] = self._calibrations(found, judged.rows.num_rows)
-        return replace(found, calibrations=self._calibrated[judged.version])
-
-    def segments(self, judged: JudgedRows) -> Mapping[str, Segmented]:
-        """The window's segments beside those of the reference."""
-        return segmented(self.pipeline, self._ports.registry, self.version(judged), judged.rows)
-
-    def _calibrations(self, found: Evidence, usual_rows: int) -> Mapping[str, Calibration]:
-        """Those that are kept beside the version where they fit, else new ones on the same reference."""
-        calibrated: dict[str, Calibration] = {}
-        for name, rate in found.rates.items():
-            monitor, kept = self._stage.pipeline.stages.model_monitoring.monitors[name], found.calibrations.get(name)
-            fits = kept is not None and kept.declaration == declaration_digest(monitor, rate)
-            if is_joint(monitor):
-                calibrated |= {name: kept} if kept and fits else {}  # its rows are not kept: it says so
-                continue
-            calibrated[name] = kept if kept and fits else _calibrate(found, monitor, rate, usual_rows, kept)
-        return calibrated
-
-
-def _calibrate(
-    found: Evidence, monitor: Monitor, rate: float, usual_rows: int, kept: Calibration | None
-) -> Calibration:
-    """On the profile; how much the reference's own windows vary is known from a calibration that was kept."""
-    made = calibrate(found.profile, monitor, rate, usual_rows)
-    variations = {name: curve.variation for name, curve in kept.columns.items()} if kept else {}
-    curves = {name: replace(one, variation=variations.get(name, 1.0)) for name, one in made.columns.items()}
-    return replace(made, columns=curves)

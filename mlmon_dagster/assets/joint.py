@@ -27,7 +27,7 @@ from mlmon_dagster.drift.seasons import place
 from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.pipeline.windows import Window
-from mlmon_dagster.ports import ModelVersion
+from mlmon_dagster.ports import ModelRegistry, ModelVersion
 
 if TYPE_CHECKING:
     import pyarrow
@@ -87,16 +87,20 @@ def judge_window(
     window: Window,
     table: Mapping[str, Any],
     evidence: Evidence,
+    learned: Learned | None = None,
 ) -> JointDrift:
-    """The verdict of one joint monitor on a window's rows; what it cannot be judged by is an error that says so."""
+    """The verdict of one joint monitor on a window's rows; what it cannot be judged by is an error that says so.
+
+    `learned` stands in the place of what is kept with the version.
+    """
     past = evidence.past.get(monitor.name, {}).get(JOINT, ())
     basis = Basis(evidence.calibrations.get(monitor.name), evidence.rates.get(monitor.name, -1.0), past)
     try:
         rows = chosen(monitor, table, version.inputs)
-        known = None if monitor.season else profiled(evidence.profile, monitor, version.inputs)
+        known = None if monitor.season or learned else profiled(evidence.profile, monitor, version.inputs)
         if known is not None:
             return judge_rows(known, evidence.profile.rows, rows, monitor, basis)
-        learned = _learned_for(ports, version, monitor, window)
+        learned = learned or _learned_for(ports, version, monitor, window)
     except MissingError:
         needed = f"{method_name(monitor.method)} needs more of the reference than the profile of version"
         why = f"{needed} {version.number} carries, and it was registered without; run the model_registry stage again"
@@ -107,6 +111,16 @@ def judge_window(
         season = str(monitor.season).replace("_", " ")
         return unjudged(monitor, "insufficient", f"the reference has too few rows at this {season}")
     return judge_joint(learned, rows, monitor, basis)
+
+
+def is_known(registry: ModelRegistry, version: ModelVersion, monitor: Monitor, profile: Profile) -> bool:
+    """Whether the version has what the monitor needs of the reference; of a season every place may be missing."""
+    if monitor.season or profiled(profile, monitor, version.inputs) is not None:
+        return True
+    try:
+        return bool(registry.file(version, _file(monitor.name)))
+    except MissingError:
+        return False
 
 
 def _learned_for(ports: Ports, version: ModelVersion, monitor: Monitor, window: Window) -> Learned | None:

@@ -59,7 +59,7 @@ def run(stage: StageRun, declared: Declared, ports: Ports) -> StageResult:
     past = read_past(stage.pipeline, ports.governance.judgements, stage.key, version, stage.window)
     evidence = read_basis(stage.pipeline, ports.registry, version, stage.window, past)
     rows = judged.rows
-    evidence = replace(evidence, segments=segmented(stage.pipeline, ports.registry, version, rows))
+    evidence = replace(evidence, segments=segmented(stage, ports.registry, version, rows))
     window = window_columns(stage, evidence.profile, rows)
     found, drifts = _judge_monitors(stage.pipeline, evidence, window)
     metrics = {"rows": float(rows.num_rows), **_drift_metrics(drifts), **_missing_metrics(window)}
@@ -98,7 +98,7 @@ def _judge_monitors(
 def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> CheckResult:
     telling = [one.reason for one in judged if (one.verdict != "ok" or one.exceeds) and not _thin_segment(one)]
     telling += _thin_segments(judged)
-    measured = {_metric(drift): drift.value for drift in judged if drift.value is not None}
+    measured = {drift.metric: drift.value for drift in judged if drift.value is not None}
     if persists:
         measured |= {f"{EXCEEDS}{column}": float(above) for column, above in exceeding(judged).items()}
     segments = any(drift.segment for drift in judged)
@@ -135,12 +135,6 @@ def _thin_segments(judged: tuple[Drift, ...]) -> list[str]:
     ]
 
 
-def _metric(drift: Drift) -> str:
-    """`drift.<column>.<method>`, after `segment.<name>.` where it is one."""
-    place = f"segment.{drift.segment}." if drift.segment else ""
-    return f"{place}drift.{drift.column}.{drift.method}"
-
-
 def _judge_checks(pipeline: Pipeline, metrics: Mapping[str, float]) -> list[CheckResult]:
     found = []
     for name, check in pipeline.stages.model_monitoring.checks.items():
@@ -151,7 +145,7 @@ def _judge_checks(pipeline: Pipeline, metrics: Mapping[str, float]) -> list[Chec
 
 def _drift_metrics(drifts: list[Drift]) -> dict[str, float]:
     """The distance of every column, also of segments, and the share of columns that drifted (requirement X6)."""
-    values = {_metric(drift): drift.value for drift in drifts if drift.value is not None}
+    values = {drift.metric: drift.value for drift in drifts if drift.value is not None}
     whole = [drift for drift in drifts if drift.segment is None]
     columns = {drift.column for drift in whole}
     drifted = {drift.column for drift in whole if drift.verdict == "drift"}

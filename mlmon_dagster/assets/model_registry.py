@@ -4,33 +4,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlmon_dagster.adapters.tables import arrays_of
 from mlmon_dagster.assets import callables
 from mlmon_dagster.assets.attribution import attribution_files
-from mlmon_dagster.assets.batch import carried
-from mlmon_dagster.assets.drift_segments import segment_files
+from mlmon_dagster.assets.drift_segments import segment_files, segment_profiles
 from mlmon_dagster.assets.expectation import expect
 from mlmon_dagster.assets.expected import EXPECTATION
 from mlmon_dagster.assets.joint import learned_files
-from mlmon_dagster.assets.monitoring_basis import ReferenceWindow, make_basis, needs_basis
+from mlmon_dagster.assets.monitoring_basis import make_basis, needs_basis
 from mlmon_dagster.assets.ports import Ports
 from mlmon_dagster.assets.probabilities import probability_columns
-from mlmon_dagster.assets.reference import read_reference
+from mlmon_dagster.assets.reference import as_windows, predicted, read_reference
 from mlmon_dagster.assets.reference_profile import reference_profile
+from mlmon_dagster.assets.reference_windows import Reference
 from mlmon_dagster.assets.stage import CheckResult, StageResult, StageRun
 from mlmon_dagster.drift.calibration import Calibration
-from mlmon_dagster.drift.frames import columns_of
-from mlmon_dagster.drift.multivariate.judging import is_joint
 from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.profile import Profile
-from mlmon_dagster.errors import DataError, InputError
+from mlmon_dagster.errors import InputError
 from mlmon_dagster.governance.roles import MACHINE
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.plugins import unknown
 from mlmon_dagster.ports import ModelVersion
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -61,19 +57,16 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
     Raises `BlockedError` while windows of the reference are missing, `InputError` for a model whose inputs are
     unknown, `FailedError` with the line where the user's function fails.
     """
-    import pyarrow as pa
 
     conf = stage.pipeline.stages.model_registry
     table, windows = read_reference(stage)
     frame = table.to_pandas()
     fitted = _trained(stage, table, frame) if conf.train else _pretrained(stage, ports, table, frame)
-    predictions = _predictions(fitted.model, frame[list(fitted.inputs)])
+    predictions = predicted(fitted.model, frame[list(fitted.inputs)])
     expectation, labelled = None, None
     if fitted.unseen is not None:
         expectation, labelled = expect(stage, table, predictions, fitted.unseen, fitted.inputs)
-    scored = table.append_column(PREDICTION, pa.array(predictions))
-    kept = dict.fromkeys((*carried(stage.pipeline), *fitted.inputs, PREDICTION))
-    scored = scored.select([name for name in kept if name in scored.column_names])  # what windows will have too
+    scored = as_windows(stage.pipeline, table, predictions, fitted.inputs)
     columns = scored.select([*fitted.inputs, PREDICTION])
     performance = stage.pipeline.stages.model_monitoring.performance
     profile = reference_profile(columns, performance, labelled, exact=_needs_every_value(stage.pipeline))
@@ -95,10 +88,7 @@ def run(stage: StageRun, declared: "Declared", ports: Ports) -> StageResult:
             **attribution_files(stage.pipeline, fitted.model, frame[list(fitted.inputs)]),
         },
     )
-    calibrations = _attach_basis(stage, ports, version, profile, (columns, scored), windows)
-    segments = segment_files(stage.pipeline, scored, profile)
-    if segments:
-        ports.registry.attach(version, segments)
+    calibrations = _attach_basis(stage, ports, version, profile, scored, windows)
     register_model(ports.governance, stage.pipeline, version, actor=MACHINE)
     stage.log(f"{version.name} version {version.number} has digest {version.digest[:12]}")
     metrics = {"rows": float(len(frame)), "features": float(len(fitted.inputs)), **_performance(expectation)}
@@ -128,36 +118,25 @@ def _needs_every_value(pipeline: "Pipeline") -> bool:
     return any(isinstance(monitor.method, Compatible) for monitor in monitors)
 
 
-def _joint(pipeline: "Pipeline") -> bool:
-    """Whether a monitor measures several columns at once, and so needs rows."""
-    return any(is_joint(monitor) for monitor in pipeline.stages.model_monitoring.monitors.values())
-
-
 def _attach_basis(
     stage: StageRun,
     ports: Ports,
     version: ModelVersion,
     profile: Profile,
-    tables: "tuple[pa.Table, pa.Table]",
+    scored: "pa.Table",
     windows: Sequence[str],
 ) -> Mapping[str, Calibration]:
-    """Keeps beside the version what monitors with an alarm budget or a season need of the reference's windows.
-
-    `tables` are what is profiled, and all that the feature store has of the same rows.
-    """
-    if not needs_basis(stage.pipeline):
-        return {}
-    start, cut = 0, []
-    for name in windows:
-        output = stage.outputs.output(stage.upstream("feature_store"), name)
-        rows = output.rows if output else 0
-        cut.append(ReferenceWindow(stage.pipeline.windows.window(name), columns_of(tables[0].slice(start, rows))))
-        start += rows
-    files, calibrations = make_basis(
-        stage.pipeline, profile, cut, arrays_of(tables[1]) if _joint(stage.pipeline) else {}, version.inputs
-    )
-    ports.registry.attach(version, files)
-    stage.log(f"{len(files)} files for monitors are kept beside version {version.number}")
+    """Keeps beside the version what monitors with segments, an alarm budget or a season need of the reference."""
+    segments = segment_profiles(stage.pipeline, scored, profile, exact=_needs_every_value(stage.pipeline))
+    files = segment_files(stage.pipeline, segments)
+    calibrations: Mapping[str, Calibration] = {}
+    if needs_basis(stage.pipeline):
+        reference = Reference.cut(stage, scored, windows, profile, segments, version.inputs)
+        made, calibrations = make_basis(stage.pipeline, reference)
+        files |= made
+    if files:
+        ports.registry.attach(version, files)
+        stage.log(f"{len(files)} files for monitors are kept beside version {version.number}")
     return calibrations
 
 
@@ -204,24 +183,11 @@ def _known(names: Sequence[str], frame: "pd.DataFrame") -> tuple[str, ...]:
     return tuple(names)
 
 
-def _predictions(model: Any, inputs: "pd.DataFrame") -> "np.ndarray":
-    import numpy as np
-
-    predictions = np.asarray(model.predict(inputs)).reshape(len(inputs), -1)
-    if predictions.shape[1] != 1:
-        raise DataError(f"the model gives {predictions.shape[1]} predictions for a row; expected one")
-    flat: np.ndarray = predictions[:, 0]
-    if flat.dtype.kind == "f" and not np.isfinite(flat).all():
-        bad = int((~np.isfinite(flat)).sum())
-        raise DataError(f"the model gives no finite prediction for {bad} of the reference's {len(flat)} rows")
-    return flat
-
-
 def _scored(table: "pa.Table", model: Any, inputs: "pd.DataFrame") -> "pa.Table":
     """The rows as batch inference keeps them: with their prediction, and probabilities where the model gives them."""
     import pyarrow as pa
 
-    rows = table.append_column(PREDICTION, pa.array(_predictions(model, inputs)))
+    rows = table.append_column(PREDICTION, pa.array(predicted(model, inputs)))
     for name, values in probability_columns(model, inputs).items():
         rows = rows.append_column(name, pa.array(values))
     return rows

@@ -4,23 +4,23 @@ Made where a model is registered, kept beside its version, and read where a wind
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from mlmon_dagster.drift.calibration import Calibration, calibrate
+from mlmon_dagster.assets.attached import attached, attached_profile
+from mlmon_dagster.assets.drift_segments import season_path, segments_of
+from mlmon_dagster.assets.reference_windows import Reference, ReferenceWindow
+from mlmon_dagster.drift.calibration import Calibration, Part, calibrate
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.judging import Evidence, Past
 from mlmon_dagster.drift.monitor import Monitor
 from mlmon_dagster.drift.multivariate.calibration import calibrate_joint
-from mlmon_dagster.drift.multivariate.joint import Table
 from mlmon_dagster.drift.multivariate.judging import chosen, is_joint
 from mlmon_dagster.drift.packing import pack
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.drift.seasons import Season, place
-from mlmon_dagster.errors import MissingError
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.pipeline.stages import StageKey
 from mlmon_dagster.pipeline.windows import Window
@@ -28,19 +28,6 @@ from mlmon_dagster.ports import Judgements, ModelRegistry, ModelVersion
 
 EXCEEDS = "exceeds."
 """Metric of a check with persistence: whether a column was above its threshold in that window, 1 or 0."""
-
-
-@dataclass(frozen=True)
-class ReferenceWindow:
-    """One window of the reference, as its columns were."""
-
-    window: Window
-    columns: Mapping[str, Column]
-
-    @property
-    def rows(self) -> int:
-        """Its rows."""
-        return max((column.rows for column in self.columns.values()), default=0)
 
 
 def rates(pipeline: Pipeline) -> dict[str, float]:
@@ -59,33 +46,50 @@ def needs_basis(pipeline: Pipeline) -> bool:
     return any(one is not None and (one.alarm_budget or one.season) for one in monitors)
 
 
-def make_basis(
-    pipeline: Pipeline, profile: Profile, windows: Sequence[ReferenceWindow], table: Table, inputs: tuple[str, ...]
-) -> tuple[dict[str, bytes], dict[str, Calibration]]:
-    """The files to attach to a version, and the calibration of every monitor with an alarm budget.
-
-    `table` are the reference's rows, those of each window after the one before, as joint monitors need them.
-    """
+def make_basis(pipeline: Pipeline, reference: Reference) -> tuple[dict[str, bytes], dict[str, Calibration]]:
+    """The files to attach to a version, and the calibration of every monitor with an alarm budget."""
     monitors = {name: one for name, one in pipeline.stages.model_monitoring.monitors.items() if one is not None}
     single = [monitor for monitor in monitors.values() if not is_joint(monitor)]
-    seasons = {monitor.season: _by_place(monitor.season, windows) for monitor in single if monitor.season}
-    filled = [window for window in windows if window.rows]
-    usual = int(np.median([window.rows for window in filled])) if filled else profile.rows
+    seasons = {
+        (monitor.season, segment): _by_place(monitor.season, reference.filled(segment), segment)
+        for monitor in single
+        if monitor.season
+        for segment in (None, *segments_of(pipeline, monitor))
+    }
     calibrations = {}
     for name, rate in rates(pipeline).items():
-        monitor, season = monitors[name], monitors[name].season
+        monitor = monitors[name]
         if is_joint(monitor):
-            calibrations[name] = calibrate_joint(monitor, chosen(monitor, table, inputs), rate, usual, slices(windows))
+            rows = chosen(monitor, reference.table, reference.inputs)
+            usual, own = reference.usual_rows(), slices(reference.windows)
+            calibrations[name] = calibrate_joint(monitor, rows, rate, usual, own)
             continue
-        own = [(seasons[season][place(season, one.window.start)] if season else profile, one.columns) for one in filled]
-        calibrations[name] = calibrate(profile, monitor, rate, usual, own)
+        whole, *parts = (_part(reference, monitor, seasons, one) for one in (None, *segments_of(pipeline, monitor)))
+        segments = dict(zip(segments_of(pipeline, monitor), parts, strict=True))
+        calibrations[name] = calibrate(reference.profile, monitor, rate, whole.usual_rows, whole.own, segments)
     files = {_calibration_path(name): one.to_bytes() for name, one in calibrations.items()}
     for monitor in monitors.values():
         if is_joint(monitor) and monitor.season:
-            files |= _seasonal(monitor, monitor.season, windows, chosen(monitor, table, inputs))
-    for season, profiles in seasons.items():
-        files |= {_season_path(season, at): one.to_bytes() for at, one in profiles.items()}
+            rows = chosen(monitor, reference.table, reference.inputs)
+            files |= _seasonal(monitor, monitor.season, reference.windows, rows)
+    for (season, segment), profiles in seasons.items():
+        files |= {_season_path(season, at, segment): one.to_bytes() for at, one in profiles.items()}
     return files, calibrations
+
+
+def _part(
+    reference: Reference,
+    monitor: Monitor,
+    seasons: Mapping[tuple[Season, str | None], Mapping[int, Profile]],
+    segment: str | None,
+) -> Part:
+    """All rows or a segment's, and its own windows, each beside the reference that it belongs to."""
+    whole, season = reference.of(segment), monitor.season
+    own = [
+        (seasons[season, segment][place(season, one.window.start)] if season else whole, one.part(segment))
+        for one in reference.filled(segment)
+    ]
+    return Part(whole, reference.usual_rows(segment), own)
 
 
 def read_basis(
@@ -95,7 +99,7 @@ def read_basis(
     monitors = {name: one for name, one in pipeline.stages.model_monitoring.monitors.items() if one is not None}
     calibrations = {name: _calibration(registry, version, name) for name, one in monitors.items() if one.alarm_budget}
     seasons = {
-        name: _profile(registry, version, _season_path(one.season, place(one.season, window.start)))
+        name: attached_profile(registry, version, _season_path(one.season, place(one.season, window.start)))
         for name, one in monitors.items()
         if one.season and not is_joint(one)
     }
@@ -110,7 +114,7 @@ def read_basis(
 
 def slices(windows: Sequence[ReferenceWindow]) -> list[tuple[int, int]]:
     """First row and end of each window in the rows of all of them."""
-    ends = np.cumsum([0, *(one.rows for one in windows)]).tolist()
+    ends = np.cumsum([0, *(one.rows() for one in windows)]).tolist()
     return list(pairwise(ends))
 
 
@@ -158,12 +162,11 @@ def _above(metric: float | None) -> bool | None:
     return None if metric is None else metric > 0
 
 
-def _by_place(season: Season, windows: Sequence[ReferenceWindow]) -> dict[int, Profile]:
-    grouped: dict[int, list[ReferenceWindow]] = {}
+def _by_place(season: Season, windows: Sequence[ReferenceWindow], segment: str | None) -> dict[int, Profile]:
+    grouped: dict[int, list[Mapping[str, Column]]] = {}
     for one in windows:
-        if one.rows:
-            grouped.setdefault(place(season, one.window.start), []).append(one)
-    return {at: Profile.of(joined([one.columns for one in group])) for at, group in sorted(grouped.items())}
+        grouped.setdefault(place(season, one.window.start), []).append(one.part(segment))
+    return {at: Profile.of(joined(group)) for at, group in sorted(grouped.items())}
 
 
 def joined(parts: Sequence[Mapping[str, Column]]) -> dict[str, Column]:
@@ -183,26 +186,13 @@ def _joined(parts: Sequence[Column]) -> Column:
 
 
 def _calibration(registry: Any, version: ModelVersion, name: str) -> Calibration | None:
-    content = _attached(registry, version, _calibration_path(name))
+    content = attached(registry, version, _calibration_path(name))
     return None if content is None else Calibration.from_bytes(content)
-
-
-def _profile(registry: Any, version: ModelVersion, path: str) -> Profile | None:
-    content = _attached(registry, version, path)
-    return None if content is None else Profile.from_bytes(content)
-
-
-def _attached(registry: Any, version: ModelVersion, path: str) -> bytes | None:
-    try:
-        content: bytes = registry.attached(version, path)
-        return content
-    except MissingError:
-        return None
 
 
 def _calibration_path(monitor: str) -> str:
     return f"calibrations/{monitor}.json"
 
 
-def _season_path(season: str, at: int) -> str:
-    return f"seasons/{season}/{at:03}.profile"
+def _season_path(season: Season, at: int, segment: str | None = None) -> str:
+    return f"seasons/{season}/{at:03}.profile" if segment is None else season_path(season, at, segment)

@@ -1,13 +1,19 @@
 """The reference: the features of all windows that the model is trained on and later windows are compared with."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from mlmon_dagster.assets.batch import carried
+from mlmon_dagster.assets.outcomes import PREDICTION
 from mlmon_dagster.assets.stage import StageRun
 from mlmon_dagster.errors import BlockedError, DataError, InputError
+from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.pipeline.stages import StageKey
 from mlmon_dagster.pipeline.windows import day
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     import pyarrow as pa
 
 MINIMUM_ROWS = 30
@@ -38,6 +44,29 @@ def read_reference(stage: StageRun) -> "tuple[pa.Table, list[str]]":
             hint="choose a longer reference",
         )
     return table, windows
+
+
+def predicted(model: Any, inputs: "pd.DataFrame") -> "np.ndarray":
+    """One finite prediction for each row; `DataError` for a model that gives another number of them, or others."""
+    import numpy as np
+
+    predictions = np.asarray(model.predict(inputs)).reshape(len(inputs), -1)
+    if predictions.shape[1] != 1:
+        raise DataError(f"the model gives {predictions.shape[1]} predictions for a row; expected one")
+    flat: np.ndarray = predictions[:, 0]
+    if flat.dtype.kind == "f" and not np.isfinite(flat).all():
+        bad = int((~np.isfinite(flat)).sum())
+        raise DataError(f"the model gives no finite prediction for {bad} of the reference's {len(flat)} rows")
+    return flat
+
+
+def as_windows(pipeline: Pipeline, rows: "pa.Table", predictions: "np.ndarray", inputs: Sequence[str]) -> "pa.Table":
+    """The rows with those columns that scored windows will have too: keys and what is carried, inputs, `prediction`."""
+    import pyarrow as pa
+
+    scored = rows.append_column(PREDICTION, pa.array(predictions))
+    kept = dict.fromkeys((*carried(pipeline), *inputs, PREDICTION))
+    return scored.select([name for name in kept if name in scored.column_names])
 
 
 def _windows(stage: StageRun, key: StageKey) -> list[str]:

@@ -40,7 +40,7 @@ def write_window_report(
     return stage.outputs.store.root / key if isinstance(stage.outputs.store, FileObjectStore) else key
 
 
-def _trends(stage: StageRun, ports: Ports, drifts: Sequence[Drift]) -> dict[tuple[str, str, str], Trend]:
+def _trends(stage: StageRun, ports: Ports, drifts: Sequence[Drift]) -> dict[tuple[str, str], Trend]:
     """What each monitor measured on each column in the windows before this one, and in it."""
     assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
     before = stage.pipeline.windows.before(stage.window, PAST)
@@ -51,13 +51,10 @@ def _trends(stage: StageRun, ports: Ports, drifts: Sequence[Drift]) -> dict[tupl
     judged = {(one.check, one.window): one for one in history}
     while keys and not any((drift.monitor, keys[0]) in judged for drift in drifts):
         del keys[0]
-    return {
-        (drift.monitor, drift.column, drift.method): _trend(drift, keys, judged, stage.window.key) for drift in drifts
-    }
+    return {(drift.monitor, drift.metric): _trend(drift, keys, judged, stage.window.key) for drift in drifts}
 
 
 def _trend(drift: Drift, keys: Sequence[str], judged: Mapping[tuple[str, str | None], Judged], now: str) -> Trend:
-    metric = f"drift.{drift.column}.{drift.method}"
     past = [judged.get((drift.monitor, key)) for key in keys]
-    values = [None if one is None else one.metrics.get(metric) for one in past]
+    values = [None if one is None else one.metrics.get(drift.metric) for one in past]
     return Trend((*keys, now), (*values, drift.value), (drift.threshold,) * (len(keys) + 1))

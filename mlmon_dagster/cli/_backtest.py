@@ -20,7 +20,7 @@ COLOURS = {"ok": "green", "drift": "bold red", "insufficient": "yellow", "no_dat
 @click.argument("pipeline")
 @click.option("--environment", metavar="NAME", help="Default: the last one that has recorded windows.")
 @click.option("--monitor", metavar="NAME", help="Only this monitor (default: every monitor).")
-@click.option("--method", metavar="NAME", help="Another drift method.")
+@click.option("--method", metavar="NAME", help="Another drift method, or joint method, for monitors of such.")
 @click.option("--threshold", type=float, help="Another threshold.")
 @click.option("--alarm-budget", metavar="BUDGET", help="An alarm budget, such as '1 per quarter'.")
 @click.option("--persistence", metavar="M/N", help="Drift only in M of N windows, such as 2/3.")
@@ -105,9 +105,9 @@ def _stage(declared: "Declared", environment: str, ports: "Ports") -> "StageRun"
 def _change(method: str | None, threshold: float | None, alarm_budget: str | None, persistence: str | None) -> "Change":
     from mlmon_dagster.assets.backtest import Change
     from mlmon_dagster.drift.budget import AlarmBudget
-    from mlmon_dagster.plugins import load
+    from mlmon_dagster.plugins import load, names
 
-    if method is not None:
+    if method is not None and method not in names("joint"):
         load("method", method)
     if threshold is not None and threshold <= 0:
         raise click.UsageError(f"--threshold: expected a distance above 0, got {threshold:g}")

@@ -278,12 +278,11 @@ def _segmented(segments: tuple[str, ...], tables: "list[pyarrow.Table]") -> "dic
             raise click.UsageError(f"--segment: {text!r} has no condition, expected NAME=CONDITION: north='lat > 47.6'")
         declared[name.strip()] = condition
     sides = [masks(table, declared) for table in tables] if declared else []
-    return {
-        name: Segmented(
-            *(columns_of(table.filter(pa.array(side[name]))) for table, side in zip(tables, sides, strict=True))
-        )
+    parts = {
+        name: [columns_of(table.filter(pa.array(side[name]))) for table, side in zip(tables, sides, strict=True)]
         for name in declared
     }
+    return {name: Segmented(before, now) for name, (before, now) in parts.items()}
 
 
 def _jointly(monitor: Any, tables: "list[pyarrow.Table]") -> "tuple[Drift, ...]":

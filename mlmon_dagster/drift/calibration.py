@@ -5,13 +5,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from mlmon_dagster.drift.chance import Population, distances, reached, seeded
 from mlmon_dagster.drift.column import Array, Column
-from mlmon_dagster.drift.monitor import Monitor, method_name
+from mlmon_dagster.drift.monitor import Monitor, method_name, placed
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError
 
@@ -39,6 +40,16 @@ STEEPEST = -0.5
 
 Own = tuple[Column, Column]
 """A column of the reference, and the part of it that one window was."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of the reference that thresholds are found for: all of them, or those of a segment."""
+
+    profile: Profile
+    usual_rows: int
+    own: Sequence[tuple[Profile, Mapping[str, Column]]] = ()
+    """Windows of the reference as they were, each with the reference that it belongs to (the season's)."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ class Calibration:
     level: float
     """Probability with which one column of one window may be above its threshold."""
     columns: Mapping[str, Curve]
-    """By column, or `column.method` where a monitor has several methods on one (`Monitor.series`)."""
+    """By column, of a segment or of all rows, or `column.method` where a monitor has several (`Monitor.series`)."""
 
     def to_bytes(self) -> bytes:
         """As JSON: the same bytes for the same calibration."""
@@ -118,6 +129,8 @@ def declaration_digest(monitor: Monitor, rate: float) -> str:
         "persistence": asdict(monitor.persistence) if monitor.persistence else None,
         "rate": f"{rate:.9g}",
     }
+    if monitor.segments:
+        about["segments"] = monitor.segments
     return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -127,6 +140,7 @@ def calibrate(
     rate: float,
     usual_rows: int,
     own: Sequence[tuple[Profile, Mapping[str, Column]]] = (),
+    segments: Mapping[str, Part] = MappingProxyType({}),
 ) -> Calibration:
     """Thresholds with which a share `rate` of windows without drift alarm, for windows of `usual_rows` and others.
 
@@ -134,30 +148,45 @@ def calibrate(
     them. All columns share the budget (Bonferroni: it holds however they depend on each other), and persistence counts
     for what it holds back. `own` are windows of the reference as they were, each with the reference that it belongs to
     (the season's): where they lie further from the rest of it than random ones do (weekends, campaigns, clustered
-    rows), thresholds rise by as much, if there are at least eight of them.
+    rows), thresholds rise by as much, if there are at least eight of them. Columns of `segments` with rows enough to be
+    judged have a share of the budget too, and thresholds of their own.
     The same reference and monitor give the same thresholds.
     """
-    names = [name for name in monitor.names(profile) if name in profile.columns and profile.columns[name].present]
-    share = rate / max(len(names), 1)
+    parts: list[tuple[str | None, Part]] = [(None, Part(profile, usual_rows, own)), *segments.items()]
+    judged = [
+        (segment, part, name)
+        for segment, part in parts
+        for name in monitor.names(profile)
+        if _present(part.profile, name) >= (1 if segment is None else monitor.minimum_rows)
+    ]
+    share = rate / max(len(judged), 1)
     level = monitor.persistence.level(share) if monitor.persistence else share
     curves: dict[str, Curve] = {}
-    for name in names:
-        reference = profile.columns[name]
-        parts = [
-            (whole.columns[name], window[name]) for whole, window in own if name in window and name in whole.columns
-        ]
-        methods = [one for one in monitor.methods(reference) if reference.kind in one.kinds]
-        made = _curves(methods, reference, level / max(len(methods), 1), (monitor.minimum_rows, usual_rows), parts)
-        curves |= {monitor.series(name, method): curve for method, curve in zip(methods, made, strict=True)}
+    for segment, part, name in judged:
+        reference = part.profile.columns[name]
+        methods = [one for one in monitor.methods(profile.columns[name]) if reference.kind in one.kinds]
+        windows = [(whole.columns[name], one[name]) for whole, one in part.own if name in one and name in whole.columns]
+        rows = (monitor.minimum_rows, part.usual_rows)
+        made = _curves(methods, reference, level / max(len(methods), 1), rows, windows, segment)
+        curves |= {monitor.series(name, method, segment): curve for method, curve in zip(methods, made, strict=True)}
     return Calibration(declaration_digest(monitor, rate), rate, level, curves)
 
 
+def _present(profile: Profile, name: str) -> int:
+    return profile.columns[name].present if name in profile.columns else 0
+
+
 def _curves(
-    methods: Sequence[Any], reference: Column, level: float, rows: tuple[int, int], own: Sequence[Own]
+    methods: Sequence[Any],
+    reference: Column,
+    level: float,
+    rows: tuple[int, int],
+    own: Sequence[Own],
+    segment: str | None = None,
 ) -> list[Curve]:
     """One curve for each method, from the same random windows; `rows` are the fewest that are judged, and the usual."""
     population = Population.of(reference).with_strangers()
-    random = seeded(*map(method_name, methods), reference.name)
+    random = seeded(*map(method_name, methods), placed(reference.name, segment))
     most = max(population.size // 2, 1)
     usual = int(np.clip(rows[1], 1, most))
     level, draws = level * AIM, int(np.clip(3 / level, DRAWS, MOST_DRAWS))

@@ -10,7 +10,7 @@ from mlmon_dagster.drift.change import change
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.correction import adjusted
 from mlmon_dagster.drift.method import Measure
-from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, method_name
+from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, method_name, placed
 from mlmon_dagster.drift.peers import Compared, Compatible
 from mlmon_dagster.drift.persistence import Persistence
 from mlmon_dagster.drift.profile import Profile
@@ -20,15 +20,18 @@ BLIND = 2.0
 """A distance of so many thresholds that chance explains: in so few rows drift cannot be told."""
 
 Past = Mapping[str, tuple[bool | None, ...]]
-"""Column -> whether it was above its threshold in the windows before, oldest first; None for one not judged."""
+"""Place (a column, or a segment's) -> whether it was above in the windows before, oldest first; None: not judged."""
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """The rows of one segment on both sides; `reference` is None where the model version was registered without it."""
+    """The rows of one segment on both sides; `reference` is None where the version has none, and `why` says so."""
 
     reference: Mapping[str, Column] | None
     window: Mapping[str, Column]
+    seasons: Mapping[str, Profile] = field(default_factory=dict)
+    """Monitor -> the segment's reference at the window's place of the monitor's season."""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,11 @@ class _Found:
 
     @property
     def series(self) -> str:
-        return self.monitor.series(self.name, self.method)
+        return self.monitor.series(self.name, self.method, self.segment)
+
+    @property
+    def place(self) -> str:
+        return placed(self.name, self.segment)
 
 
 def judge(profile: Profile, window: Mapping[str, Column], monitor: Monitor) -> tuple[Drift, ...]:
@@ -113,11 +120,11 @@ def judge_all(
 
 
 def exceeding(drifts: Iterable[Drift]) -> dict[str, bool]:
-    """Column -> whether it was above a threshold, by any of the monitor's methods; what persistence remembers."""
+    """Place -> whether it was above a threshold, by any of the monitor's methods; what persistence remembers."""
     found: dict[str, bool] = {}
     for one in drifts:
-        if one.value is not None and not one.segment:
-            found[one.column] = found.get(one.column, False) or one.exceeds
+        if one.value is not None:
+            found[one.place] = found.get(one.place, False) or one.exceeds
     return found
 
 
@@ -140,10 +147,11 @@ def _in_segment(evidence: Evidence, monitor: Monitor, name: str, method: Any, se
     """The same of a segment's rows on both sides."""
     sides = evidence.segments[segment]
     if sides.reference is None:
-        why = f"{name}: the model version has no reference of the segment {segment}; run the model_registry stage again"
+        why = f"{name}: {sides.why}; run the model_registry stage again"
         return _Found(monitor, name, method, None, None, None, "error", why, segment)
     rows = max((column.rows for column in sides.reference.values()), default=0)
-    found = _measured(Evidence(Profile(sides.reference, rows)), sides.window, monitor, name, method)
+    own = Evidence(Profile(sides.reference, rows), sides.seasons)
+    found = _measured(own, sides.window, monitor, name, method)
     thin = found.reference is not None and found.reference.present < monitor.minimum_rows
     if thin and found.verdict != "no_data":
         why = f"{name}: {found.reference.present} values in the reference of this segment"  # type: ignore[union-attr]
@@ -212,7 +220,7 @@ def _judged(evidence: Evidence, one: _Found, p_value: float | None) -> Drift:
             verdict, reason = _verdict(one, threshold, p_value, one.reference, one.window)
             exceeds = verdict == "drift"
             if monitor.persistence and exceeds:
-                past = evidence.past.get(monitor.name, {}).get(one.name, ())
+                past = evidence.past.get(monitor.name, {}).get(one.place, ())
                 verdict, reason = persisting(monitor.persistence, past, reason)
     if p_value is None and one.measure is not None:
         p_value = one.measure.p_value

@@ -60,10 +60,6 @@ class Threshold:
             raise ValueError("`columns` is empty: name at least one, or all")
         if self.compatible and self.alarm_budget:
             raise ValueError(f"`compatible` judges by the rule of {self.compatible}: it takes no alarm_budget")
-        if self.segments is not None and (self.alarm_budget or self.season or self.persistence or self.compatible):
-            raise ValueError(
-                "`segments` are judged by threshold and significance: no alarm_budget, persistence, season, compatible"
-            )
 
 
 @dataclass(frozen=True)
@@ -100,9 +96,10 @@ class Monitor:
         chooses = reference is not None and hasattr(self.method, "chosen")
         return (self.method.chosen(reference) if chooses else self.method,)
 
-    def series(self, column: str, method: Any) -> str:
-        """What a threshold belongs to: the column, or one of several methods on it."""
-        return f"{column}.{method_name(method)}" if hasattr(self.method, "parts") else column
+    def series(self, column: str, method: Any, segment: str | None = None) -> str:
+        """What a threshold belongs to: the column, of all rows or of a segment's, or one of several methods on it."""
+        place = placed(column, segment)
+        return f"{place}.{method_name(method)}" if hasattr(self.method, "parts") else place
 
 
 @dataclass(frozen=True)
@@ -133,6 +130,25 @@ class Drift:
     def title(self) -> str:
         """What was judged, in words: the column, and the segment where it is one."""
         return self.column if self.segment is None else f"{self.column} in {self.segment}"
+
+    @property
+    def place(self) -> str:
+        """The same as a name: what persistence remembers it by."""
+        return placed(self.column, self.segment)
+
+    @property
+    def metric(self) -> str:
+        """`drift.<column>.<method>`, after `segment.<name>.` where it is one."""
+        return placed(f"drift.{self.column}.{self.method}", self.segment)
+
+
+def placed(name: str, segment: str | None) -> str:
+    """The name of something of all rows, or of a segment's.
+
+    >>> placed("price", None), placed("price", "north")
+    ('price', 'segment.north.price')
+    """
+    return name if segment is None else f"segment.{segment}.{name}"
 
 
 def parse_monitor(key: str, raw: object) -> Monitor:

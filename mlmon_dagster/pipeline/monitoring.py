@@ -185,10 +185,14 @@ class ModelMonitoring:
         """An engine gives counts on the grids of the whole reference."""
         for name, monitor in self.monitors.items():
             why = "another library's numbers need" if isinstance(monitor.method, Compatible) else "a season needs"
-            if monitor.segments:
-                why = "segments need"
-            if isinstance(monitor.method, Compatible) or monitor.season or monitor.segments:
+            if isinstance(monitor.method, Compatible) or monitor.season:
                 message = f"{name}: {why} every value of a window, and an `engine` gives counts: leave one of them out"
+                raise ValueError(message)
+            if monitor.segments and getattr(self.engine, "table", None):
+                message = (
+                    f"{name}: segments are conditions on the rows that the stages keep, and the engine counts those "
+                    "of a `table` of its own: leave one of them out"
+                )
                 raise ValueError(message)
 
     @property

@@ -129,7 +129,7 @@ def test_a_trend_shows_every_window_and_leaves_gaps_open(shifted: Report) -> Non
     circles = [attrs["class"] for tag, attrs in drawn.tags if tag == "circle"]
     assert circles == ["window", "window over", "window"]
     assert [tag for tag, _ in drawn.tags].count("polyline") == 3
-    past = {("inputs", "price", "ks"): Trend(("a", "b"), (0.1, 0.9), (0.15, 0.15))}
+    past = {("inputs", "drift.price.ks"): Trend(("a", "b"), (0.1, 0.9), (0.15, 0.15))}
     page = Page(Report("t", {}, shifted.reference, shifted.window, shifted.judged, past).html)
     assert "inputs: ks over windows" in page.text
 

@@ -51,6 +51,7 @@ class World:
     ports: Ports
     monitors: dict[str, Any]
     segments: dict[str, str] = dataclasses.field(default_factory=dict)
+    engine: Any = None
 
     @property
     def pipeline(self) -> spec.Pipeline:
@@ -62,7 +63,9 @@ class World:
             ModelDeployment(dev=EnvironmentDeployment(None)),
             ModelInferencing(),
             ModelMonitoring(
-                {name: parse_monitor(name, raw) for name, raw in self.monitors.items()}, segments=self.segments
+                {name: parse_monitor(name, raw) for name, raw in self.monitors.items()},
+                segments=self.segments,
+                engine=self.engine,
             ),
             spec.CicdEnforcement(),
         )

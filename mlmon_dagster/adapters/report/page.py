@@ -40,8 +40,8 @@ class Report:
     reference: Mapping[str, Column]
     window: Mapping[str, Column]
     judged: Sequence[Drift]
-    trends: Mapping[tuple[str, str, str], Trend] = field(default_factory=dict)
-    """(monitor, column, method) -> its past, where windows are recorded."""
+    trends: Mapping[tuple[str, str], Trend] = field(default_factory=dict)
+    """(monitor, metric) -> its past, where windows are recorded."""
     segments: Mapping[str, Sides] = field(default_factory=dict)
     """Segment -> reference and window of its rows, where columns were judged in segments."""
 
@@ -157,8 +157,7 @@ def _article(report: Report, place: int, judged: Sequence[Drift]) -> str:
     past = "".join(
         f"<figure>{drawn}<figcaption>{escape(f'{one.monitor}: {one.method} over windows')}</figcaption></figure>"
         for one in judged
-        if segment is None
-        and (found := report.trends.get((one.monitor, name, one.method)))
+        if (found := report.trends.get((one.monitor, one.metric)))
         and (drawn := plots.trend(f"{name}, {one.method}", found.windows, found.values, found.thresholds))
     )
     numbers = _numbers(reference, window) if reference and window else ""
