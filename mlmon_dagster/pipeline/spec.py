@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from mlmon_dagster.pipeline.deployment import APPROVAL_FLOORS, ModelDeployment
 from mlmon_dagster.pipeline.forms import REPOSITORY, CallableName, Name, Owner, Share
 from mlmon_dagster.pipeline.monitoring import ModelMonitoring
 from mlmon_dagster.pipeline.monitors import require_declared, require_fitting
+from mlmon_dagster.pipeline.places import no_file, not_inside
 from mlmon_dagster.pipeline.serving import ModelInferencing
 from mlmon_dagster.pipeline.source import Source
 from mlmon_dagster.pipeline.stages import StageName
@@ -104,7 +105,15 @@ class ModelRegistry:
         CallableName | None,
         Field(description="module.path:function: rows of the reference (pandas) in, fitted model out"),
     ] = None
-    uri: Annotated[str | None, Field(description="a pre-trained model: models:/name/1, runs:/..., or a path")] = None
+    uri: (
+        Annotated[
+            str,
+            Field(description="a pre-trained model: models:/name/1, runs:/..., or a path"),
+            AfterValidator(no_file),
+            AfterValidator(not_inside),
+        ]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         if (self.train is None) == (self.uri is None):

@@ -1,6 +1,7 @@
 """Repositories and proposals over the API, against real Git and a server that speaks as GitHub's does."""
 
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -185,6 +186,42 @@ def test_what_cannot_be_proposed(office: Api, name: str, text: str, tag: str, ex
     client, before = office.by_token(name), office.length
     answer = client.put("/api/pipelines/prices", json={"text": text}, headers={"If-Match": tag})
     assert problem(answer) == expected
+    assert office.length == before
+
+
+PLACES = {
+    "a file at a URL": "{use: url, url: 'file:///etc/passwd', time: date}",
+    "metadata at a URL": "{use: url, url: 'http://169.254.169.254/latest/meta-data', time: date}",
+    "metadata behind a cache": "{use: url, url: 'simplecache://::http://169.254.169.254/x', time: date}",
+    "a store that is the metadata": "{use: s3, bucket: sales, endpoint: 'http://[fd00:ec2::254]', time: date}",
+    "a database there": "{use: sql, url: 'postgresql://u@0xA9FEA9FE/x', table: sales, time: date}",
+}
+
+
+@pytest.mark.parametrize("name", [*PLACES, "a model there", "a model in a file", "a channel there"])
+def test_no_proposed_pipeline_reads_a_machine_s_own_secrets(
+    office: Api, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is refused before anything is looked up, connected to, or committed."""
+    texts = {
+        kind: FILE.replace("{use: file, path: sales.csv, time: date, key: [id]}", one) for kind, one in PLACES.items()
+    }
+    trained = 'train: "prices.model:train"'
+    texts["a model there"] = FILE.replace(trained, "uri: 'http://2852039166/model'")
+    texts["a model in a file"] = FILE.replace(trained, "uri: 'file:/etc'")
+    texts["a channel there"] = FILE.replace("[console]", "[{use: webhook, url: 'http://metadata.google.internal/'}]")
+    assert texts[name] != FILE
+    client, before = office.by_token("mia"), office.length
+
+    def connect(*_: object, **__: object) -> Any:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket, "getaddrinfo", connect)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    answer = client.put("/api/pipelines/prices", json={"text": texts[name]}, headers={"If-Match": "*"})
+    assert problem(answer) == (422, "INVALID_PIPELINE")
+    said = answer.json()["errors"][0]["message"]
+    assert "its own credentials" in said or "expected no file: URL" in said
     assert office.length == before
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mlmon_dagster.adapters.secrets import is_reference, secret
 from mlmon_dagster.errors import UnavailableError
+from mlmon_dagster.pipeline.places import not_inside
 
 if TYPE_CHECKING:
     import httpx
@@ -22,7 +23,11 @@ ADDRESS = r"^(https?://\S+|\$\{[A-Za-z_][A-Za-z0-9_]*\}\S*|env:\S+|secretsmanage
 """An address, or a reference to one that is secret."""
 
 AtLeast = Annotated[Literal["info", "warning", "critical"], Field(description="the least severity that is sent")]
-Address = Annotated[str, Field(pattern=ADDRESS, description="where to post: https://..., env:NAME, secretsmanager:ID")]
+Address = Annotated[
+    str,
+    Field(pattern=ADDRESS, description="where to post: https://..., env:NAME, secretsmanager:ID"),
+    AfterValidator(not_inside),
+]
 Reference = Annotated[
     str,
     Field(pattern=r"^(env:|secretsmanager:)\S+$", description="where the secret is: env:NAME, secretsmanager:ID"),
@@ -47,6 +52,10 @@ def post(
     import httpx
 
     where, given = filled(channel, url), {name: filled(channel, value) for name, value in (headers or {}).items()}
+    try:
+        not_inside(where)
+    except ValueError as error:
+        raise UnavailableError(f"{channel}: {error}, the alert was not delivered") from None
     failure = ""
     for attempt in range(ATTEMPTS):
         if attempt:

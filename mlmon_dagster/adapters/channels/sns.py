@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mlmon_dagster.adapters.channels._post import ATTEMPTS, AtLeast, Seconds
 from mlmon_dagster.errors import UnavailableError
+from mlmon_dagster.pipeline.places import not_inside
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,10 @@ class Sns:
     """
 
     topic: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+(\.fifo)?$")]
-    endpoint: Annotated[str | None, Field(pattern=r"^https?://\S+$", description="another address")] = None
+    endpoint: (
+        Annotated[str, Field(pattern=r"^https?://\S+$", description="another address"), AfterValidator(not_inside)]
+        | None
+    ) = None
     timeout_seconds: Seconds = 5.0
     at_least: AtLeast = "info"
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mlmon_dagster.drift.parts import Parts
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError, InputError, MissingError, UnavailableError
+from mlmon_dagster.pipeline.places import not_inside
 from mlmon_dagster.plugins import unknown
 from mlmon_dagster.ports import Rows
 
@@ -37,9 +38,14 @@ class Ibis:
     Example: `{use: ibis, url: env:WAREHOUSE_URL, table: scored.sales, time: scored_at}`
     """
 
-    url: Annotated[
-        str | None, Field(min_length=1, description="where the database is, or env:NAME or secretsmanager:ID of it")
-    ] = None
+    url: (
+        Annotated[
+            str,
+            Field(min_length=1, description="where the database is, or env:NAME or secretsmanager:ID of it"),
+            AfterValidator(not_inside),
+        ]
+        | None
+    ) = None
 
     table: Annotated[
         str | None,

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mlmon_dagster.errors import MissingError, UnavailableError
+from mlmon_dagster.pipeline.places import not_inside
 from mlmon_dagster.pipeline.windows import Window
 
 if TYPE_CHECKING:
@@ -25,7 +26,14 @@ class S3:
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="the bucket's name")]
     prefix: Annotated[str, Field(description="key of one object, or the beginning of the keys of several")] = ""
     region: Annotated[str | None, Field(description="default: the process's own (AWS_REGION)")] = None
-    endpoint: Annotated[str | None, Field(pattern=r"^https?://", description="of a store that is not Amazon's")] = None
+    endpoint: (
+        Annotated[
+            str,
+            Field(pattern=r"^https?://", description="of a store that is not Amazon's"),
+            AfterValidator(not_inside),
+        ]
+        | None
+    ) = None
 
     def read(self, directory: Path, time: str | None, window: Window | None) -> "pyarrow.Table":
         """All rows, objects in the order of their keys; they are read whole and the caller cuts the window."""

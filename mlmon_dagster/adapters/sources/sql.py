@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mlmon_dagster.errors import DataError, InputError, MissingError, UnavailableError
+from mlmon_dagster.pipeline.places import not_inside
 from mlmon_dagster.pipeline.windows import Window
 from mlmon_dagster.plugins import unknown
 
@@ -30,7 +31,9 @@ class Sql:
     """
 
     url: Annotated[
-        str, Field(pattern=r"^[a-z][a-z0-9+]*://", description="SQLAlchemy URL; keep passwords in the environment")
+        str,
+        Field(pattern=r"^[a-z][a-z0-9+]*://", description="SQLAlchemy URL; keep passwords in the environment"),
+        AfterValidator(not_inside),
     ]
     query: Annotated[str | None, Field(description="one SELECT statement")] = None
     table: Annotated[str | None, Field(description="a table or view, `schema.name` where it needs one")] = None

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mlmon_dagster.errors import InputError, MissingError, UnavailableError
+from mlmon_dagster.pipeline.places import no_file, not_inside
 from mlmon_dagster.pipeline.windows import Window
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ class Url:
     """
 
     url: Annotated[
-        str, Field(pattern=r"^[a-z][a-z0-9+.-]*://.+", description="fsspec URL of a file, or a glob of files")
+        str,
+        Field(pattern=r"^[a-z][a-z0-9+.-]*://.+", description="fsspec URL of a file, or a glob of files"),
+        AfterValidator(no_file),
+        AfterValidator(not_inside),
     ]
 
     def read(self, directory: Path, time: str | None, window: Window | None) -> "pyarrow.Table":

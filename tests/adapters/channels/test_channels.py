@@ -72,3 +72,14 @@ def test_a_variable_that_is_not_set_is_named() -> None:
 def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
         plugins.parse("channel", {"use": "webhook", "url": url})
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://[fd00:ec2::254]/"])
+def test_no_alert_is_posted_where_a_machine_is_told_its_credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Neither when it is declared, nor when a variable says so later."""
+    with pytest.raises(ValidationError, match="its own credentials"):
+        plugins.parse("channel", {"use": "webhook", "url": url})
+    monkeypatch.setenv("HOOK", url)
+    for reference in ("${HOOK}", "env:HOOK"):
+        with pytest.raises(UnavailableError, match="its own credentials"):
+            Webhook(url=reference).send("failed", "drift", FACTS)

@@ -22,11 +22,6 @@ def test_a_glob_reads_its_files_in_the_order_of_their_names(tmp_path: Path) -> N
     assert table.column("x").to_pylist() == ["a", "b"]
 
 
-def test_a_file_address_works(tmp_path: Path) -> None:
-    put(f"file://{tmp_path}/sales.csv", "x\n1\n")
-    assert Url(f"file://{tmp_path}/sales.csv").read(Path("/"), None, None).to_pydict() == {"x": [1]}
-
-
 def test_a_file_that_cannot_be_read_is_named_by_its_address(tmp_path: Path) -> None:
     url = put(f"memory://{tmp_path.name}/sales.csv", "x,y\n1,2\n1,2,3\n")
     with pytest.raises(DataError, match=rf"memory:///?{tmp_path.name}/sales.csv") as caught:
