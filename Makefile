@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-long test-spark lint types imports docs wheel bench bench-drift bench-batch bench-engines bench-serving bench-router ui screenshots clean
+.PHONY: demo test test-slow test-long test-spark lint types imports docs wheel lock bench bench-drift bench-batch bench-engines bench-serving bench-router ui screenshots clean
 
 demo: .venv/.installed
 	@$(BIN)/mlmon demo $(ARGS)
@@ -28,6 +28,10 @@ imports: .venv/.installed-dev
 
 wheel: .venv/.installed-dev
 	@rm -rf dist && $(BIN)/python -m build --wheel --installer uv --outdir dist .
+
+# What production installs, each file by its hash: uv pip install --require-hashes -r requirements.lock
+lock: .venv/.installed-dev
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 -c constraints.txt --generate-hashes --no-header --no-annotate -o requirements.lock
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/run.py $(ARGS)
