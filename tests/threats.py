@@ -75,6 +75,9 @@ THREATS: dict[str, tuple[str, ...]] = {
     "t_ssrf": (
         "web/test_reach.py::test_addresses_in_a_message_lead_nowhere_but_to_sns",
         "web/test_webhooks.py::test_a_message_that_is_not_believed",
+        "web/test_repositories.py::test_no_proposed_pipeline_reads_a_machine_s_own_secrets",
+        "pipeline/test_places.py",
+        "adapters/channels/test_channels.py::test_no_alert_is_posted_where_a_machine_is_told_its_credentials",
     ),
     "t_no_trace": ("web/test_bad_input.py", "web/test_fuzz.py::test_no_request_of_any_role_makes_the_server_fail"),
     "t_slow": (
@@ -97,6 +100,10 @@ THREATS: dict[str, tuple[str, ...]] = {
         "lifecycle/test_bindings.py::test_nobody_approves_an_own_request_under_another_name",
         "lifecycle/test_bindings.py::test_a_link_made_later_takes_back_what_was_counted",
         "lifecycle/test_overrides.py::test_one_admin_is_not_enough_under_whatever_names",
+    ),
+    "t_lock_hashes": (
+        "test_lock.py::test_everything_that_is_installed_has_its_hashes_in_the_lock",
+        "test_lock.py::test_what_has_another_hash_is_not_installed",
     ),
     "t_evil_models": (
         "adapters/admission/test_evil_models.py",
