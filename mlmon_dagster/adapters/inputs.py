@@ -17,7 +17,7 @@ def read_input(place: str, query: str | None = None) -> "pyarrow.Table":
     """The rows at `place`.
 
     A path or glob of CSV, Parquet or JSON lines; `-` for any of these on standard input; an `https://` or `s3://` URL
-    of such a file; or a database (SQLAlchemy URL), whose `query` is a SELECT statement or the name of a table.
+    of such a file; or a database (`duckdb:///` or a SQLAlchemy URL), whose `query` is a SELECT statement or a table.
     """
     if place == STDIN:
         return _standard_input() if query is None else _no_query(place)
@@ -51,6 +51,11 @@ def _database(place: str, query: str | None) -> "pyarrow.Table":
     words = query.split()
     if not words:
         raise InputError("the query is empty; expected a SELECT statement or the name of a table")
+    if place.startswith("duckdb:"):
+        from mlmon_dagster.adapters.engines.duckdb import DuckDb
+        from mlmon_dagster.ports import Rows
+
+        return DuckDb().read(Rows(place=place, query=query))
     return Sql(place, query=query if len(words) > 1 else None, table=query.strip() if len(words) == 1 else None).read(
         Path(), None, None
     )

@@ -64,7 +64,7 @@ def _read(file: Path, types: Mapping[str, str]) -> "pyarrow.Table":
     except OSError as error:
         raise DataError(f"[CORRUPT] {file} cannot be read: {error}") from error
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
-        raise DataError(f"{_code(error)} {file} cannot be read: {_first_line(error)}") from error
+        raise DataError(f"{_code(error)} {file} cannot be read: {_first_line(error)}", hint=_advice(file)) from error
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
         raise DataError(f"[SCHEMA] {file} has more than one column called {', '.join(twice)}")
@@ -124,7 +124,33 @@ def _code(error: Exception) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:300]
+    """Without what a terminal would take for commands."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(error).splitlines()[0][:300])
+
+
+def _advice(file: Path) -> str | None:
+    """What a CSV file with another separator needs."""
+    if not file.name.endswith(".csv"):
+        return None
+    with file.open("rb") as opened:
+        head = opened.readline(10_000)
+    if not head.decode("latin-1").replace("\t", "").strip().isprintable():
+        return None
+    for separator, name in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "bars")):
+        if separator in head and b"," not in head:
+            return f"its first line has {name}, and commas are expected between columns"
+    return None
+
+
+def folder_keys(place: str) -> tuple[str, ...]:
+    """Keys of folders called `key=value` below a place (hive partitions): no file has them as a column."""
+    if place == "-" or "://" in place:
+        return ()
+    root = Path(place)
+    files = row_files(root)
+    above = () if has_magic(place) else root.parts
+    folders = {part for file in files for part in file.parts[len(above) : -1]}
+    return tuple(sorted({part.partition("=")[0] for part in folders if "=" in part.strip("=")}))
 
 
 def arrays_of(rows: "pyarrow.Table") -> "dict[str, Any]":

@@ -20,10 +20,12 @@ def window_columns(stage: StageRun, profile: Profile, rows: "pa.Table") -> Mappi
     if engine is None:
         return columns_of(rows, [name for name in rows.column_names if name in profile.columns])
     assert stage.window is not None  # noqa: S101 - the asset is partitioned by window
+    from mlmon_dagster.adapters.engines.auto import told
+
     given = Rows(table=rows, start=stage.window.start, end=stage.window.end)
     try:
         counts = engine.count(given, Profile(profile.columns, profile.rows))
     except InputError as error:
         raise type(error)(f"model_monitoring.engine: {error.message}", hint=error.hint) from error
-    stage.log(f"{counts.rows:,} rows counted; the counts have digest {counts.digest[:12]}")
+    stage.log(f"{counts.rows:,} rows counted by {told(engine, given)}; the counts have digest {counts.digest[:12]}")
     return counts.columns

@@ -35,25 +35,28 @@ def engine_of(text: str) -> "Engine":
 
 
 def counted(
-    engine: str, reference: tuple[str, str | None], current: tuple[str, str | None], *, covariance: bool = False
-) -> "tuple[Profile, Profile]":
-    """The reference's profile and the window's counts like it; the reference may be a profile already.
+    engine: str,
+    reference: tuple[str, str | None],
+    current: tuple[str, str | None],
+    *,
+    columns: "list[str] | None" = None,
+    covariance: bool = False,
+) -> "tuple[Profile, Profile, tuple[str | None, str | None]]":
+    """The reference's profile, the window's counts like it, and what counted each: None for a profile that was there.
 
-    Of what a profile keeps beside its columns only the covariance is counted, and only where it is asked for.
+    The reference may be a profile already; `columns` are those of it that are wanted.
     """
-    from mlmon_dagster.adapters.profiles import Asked, build_profile_by, is_profile
-    from mlmon_dagster.cli import _profiles as profiles
-    from mlmon_dagster.drift.parts import Parts
-    from mlmon_dagster.drift.profile import Profile
+    from mlmon_dagster.adapters.engines.auto import told
+    from mlmon_dagster.adapters.profiles import Asked, build_profile_by, is_profile, read_profile
     from mlmon_dagster.ports import Rows
 
     by = engine_of(engine)
     places = [Rows(place=place, query=query) for place, query in (reference, current)]
-    if is_profile(reference[0]):
-        profile = profiles.read(reference[0])
+    ready = [is_profile(place) for place, _ in (reference, current)]
+    if ready[0]:
+        profile = read_profile(reference[0])
     else:
-        profile = build_profile_by(by, places[0], parts=Asked(covariance))
-    if is_profile(current[0]):
-        return profile, profiles.read(current[0])
-    like = Profile(profile.columns, profile.rows, Parts(profile.covariance if covariance else None))
-    return profile, by.count(places[1], like)
+        profile = build_profile_by(by, places[0], columns, parts=Asked(covariance))
+    window = read_profile(current[0]) if ready[1] else by.count(places[1], profile)
+    before, now = (None if there else told(by, rows) for there, rows in zip(ready, places, strict=True))
+    return profile, window, (before, now)

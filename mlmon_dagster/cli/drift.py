@@ -109,7 +109,6 @@ def _compare(
 ) -> int:
     from mlmon_dagster.adapters.inputs import STDIN, read_input
     from mlmon_dagster.adapters.profiles import is_profile
-    from mlmon_dagster.drift.frames import columns_of
     from mlmon_dagster.drift.judging import Evidence
     from mlmon_dagster.drift.monitor import verdict_of
     from mlmon_dagster.drift.multivariate.judging import require_sums_enough
@@ -130,18 +129,21 @@ def _compare(
     tables: list[pyarrow.Table] = []
     before: Mapping[str, Column]
     now: Mapping[str, Column]
+    counted_by: tuple[str | None, str | None] = (None, None)
+    wanted = None if columns is None else [name.strip() for name in columns.split(",") if name.strip()]
     if engine:
         joint = _is_joint(method)
         if joint:
             require_sums_enough(method)
-        known, window = counted(engine, *sides, covariance=joint)
+        names = None if joint else wanted
+        known, window, counted_by = counted(engine, *sides, columns=names, covariance=joint)
         before, now, rows = known.columns, window.columns, window.rows
     elif profiles:
         known, window = (_every_value(*place) for place in sides)
         before, now, rows = known.columns, window.columns, window.rows
     else:
         tables = [read_input(reference, reference_query), read_input(current, current_query)]
-        before, now = (columns_of(table) for table in tables)
+        before, now = _measured(tables, wanted)
         known = window = Profile.of(before, exact=True)
         rows = tables[1].num_rows
     if segments and (not tables or compatible or _is_joint(method)):
@@ -157,8 +159,8 @@ def _compare(
     if as_json:
         output.document(
             {
-                "reference": {"path": shown[0], "rows": known.rows, "digest": known.digest},
-                "window": {"path": shown[1], "rows": rows, "digest": _digest(now)},
+                "reference": {"path": shown[0], "rows": known.rows, "digest": known.digest, "engine": counted_by[0]},
+                "window": {"path": shown[1], "rows": rows, "digest": _digest(now), "engine": counted_by[1]},
                 "columns": [row(one) for one in judged],
                 "drifted": list(dict.fromkeys(one.title for one in judged if one.verdict == "drift")),
                 "verdict": verdict,
@@ -166,6 +168,7 @@ def _compare(
         )
     else:
         show(judged, before, now, (known.rows, rows), parts)
+        _tell_how((reference, current), before, counted_by)
     if report:
         write_page(report, report_by, tables, (before, now), judged, (*shown, known.rows, rows), parts)
         if not as_json:
@@ -184,6 +187,39 @@ def _reference(reference: str | None, profile: str | None) -> str | None:
             f"--profile: {profile} holds rows and no profile: mlmon profile build {profile} --out FILE"
         )
     return reference if profile is None else profile
+
+
+def _measured(
+    tables: "list[pyarrow.Table]", wanted: list[str] | None
+) -> "tuple[Mapping[str, Column], Mapping[str, Column]]":
+    """Both tables' columns, or those that are wanted: others may be of a type that is not measured."""
+    from mlmon_dagster.drift.frames import columns_of
+    from mlmon_dagster.errors import DataError
+
+    names: tuple[Any, Any] = (None, None)
+    if wanted:
+        _chosen(",".join(wanted), tuple(tables[0].column_names))
+        names = wanted, [name for name in wanted if name in tables[1].column_names]
+    try:
+        before, now = (columns_of(table, chosen) for table, chosen in zip(tables, names, strict=True))
+    except DataError as error:
+        raise DataError(error.message, hint=error.hint or "--columns names those that are to be compared") from error
+    return before, now
+
+
+def _tell_how(places: tuple[str, str], before: "Mapping[str, Column]", counted_by: tuple[str | None, ...]) -> None:
+    """Which engines counted, and what stands in the names of folders only."""
+    from mlmon_dagster.adapters.tables import folder_keys
+
+    for side, engine in zip(("reference", "window"), counted_by, strict=True):
+        if engine:
+            click.echo(f"{side} counted by {engine}")
+    keys = sorted({key for place in places for key in folder_keys(place)} - set(before))
+    if keys:
+        click.echo(
+            f"in names of folders only, not compared: {', '.join(keys)} (--engine '{{use: duckdb, partitions: true}}' "
+            "reads them as columns)"
+        )
 
 
 def _every_value(place: str, query: str | None) -> "Profile":

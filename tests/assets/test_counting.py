@@ -40,7 +40,7 @@ def test_the_digest_of_the_counts_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     run = replace(stage_run(tmp_path, "model_monitoring", model_monitoring={"engine": "memory"}), log=told.append)
     window_columns(run, PROFILE, WINDOW)
-    assert told == [f"2,000 rows counted; the counts have digest {PROFILE.counted(WINDOW).digest[:12]}"]
+    assert told == [f"2,000 rows counted by memory; the counts have digest {PROFILE.counted(WINDOW).digest[:12]}"]
 
 
 def test_an_engine_is_declared_with_its_fields_and_written_again() -> None:

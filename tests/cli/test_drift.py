@@ -85,7 +85,7 @@ def test_the_document_has_the_documented_shape_and_scipys_numbers(reference: str
     found = answer("--reference", reference, "--current", shifted)
 
     assert list(found) == ["reference", "window", "columns", "drifted", "verdict"]
-    assert list(found["reference"]) == list(found["window"]) == ["path", "rows", "digest"]
+    assert list(found["reference"]) == list(found["window"]) == ["path", "rows", "digest", "engine"]
     assert [list(column) for column in found["columns"]] == [COLUMNS] * 3
     assert (found["drifted"], found["verdict"]) == (["price"], "drift")
     before, now = (np.loadtxt(path, delimiter=",", skiprows=1, usecols=0) for path in (reference, shifted))

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -45,32 +45,56 @@ class Auto:
 
     def chosen(self, rows: Rows) -> Engine:
         """The engine that counts these rows."""
-        return plugins.parse("engine", self._name(rows))  # type: ignore[no-any-return]
+        return plugins.parse("engine", self.choice(rows).name)  # type: ignore[no-any-return]
 
-    def _name(self, rows: Rows) -> str:
+    def choice(self, rows: Rows) -> "Choice":
+        """Its name, and why it is that one."""
         if rows.table is not None:
-            return _unread(rows.table) or ("memory" if rows.query is None else "duckdb")
+            library = _unread(rows.table)
+            if library is not None:
+                return Choice(library, "a frame that was not read yet is counted by its own library")
+            if rows.query is not None:
+                return Choice("duckdb", "a query of a table in memory")
+            return Choice("memory", "a table that is in memory already")
         scheme = rows.place.partition("://")[0] if "://" in rows.place else ""
         if rows.place.startswith("duckdb:"):
-            return "duckdb"
+            return Choice("duckdb", "a DuckDB database")
         if scheme.partition("+")[0] in DATABASES:
-            return "ibis"
+            return Choice("ibis", f"{scheme.partition('+')[0]} counts by itself, in SQL")
         if scheme or rows.place == "-":
-            return "memory"
+            return Choice("memory", "standard input is read whole" if rows.place == "-" else f"{scheme} is read whole")
         if rows.query is not None:
-            return "duckdb"
+            return Choice("duckdb", "a query of files")
         return self._for_files(rows.place)
 
-    def _for_files(self, place: str) -> str:
+    def _for_files(self, place: str) -> "Choice":
         from mlmon_dagster.adapters.tables import row_files
 
         files = row_files(Path(place))
-        if sum(file.stat().st_size for file in files) < self.in_memory_mb * 1_000_000:
-            return "memory"
-        endings = {file.suffix for file in files}
-        if endings == {".parquet"}:
-            return "streaming"
-        return "duckdb" if all(file.name.endswith((".csv", ".csv.gz")) for file in files) else "memory"
+        megabytes = sum(file.stat().st_size for file in files) / 1_000_000
+        if megabytes < self.in_memory_mb:
+            return Choice("memory", f"{megabytes:,.1f} MB are less than in_memory_mb: {self.in_memory_mb}")
+        large = f"{megabytes:,.0f} MB are not less than in_memory_mb: {self.in_memory_mb}"
+        if {file.suffix for file in files} == {".parquet"}:
+            return Choice("streaming", f"{large}, all of it Parquet")
+        if all(file.name.endswith((".csv", ".csv.gz")) for file in files):
+            return Choice("duckdb", f"{large}, all of it CSV")
+        return Choice("memory", f"{large}, but no other engine reads these files")
+
+
+class Choice(NamedTuple):
+    """Which engine counts, and why."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
+
+
+def told(engine: Engine, rows: Rows) -> str:
+    """The engine's name; of `auto` the one that it takes for these rows, and why."""
+    return str(engine.choice(rows)) if isinstance(engine, Auto) else plugins.name_of(type(engine))
 
 
 def _unread(table: Any) -> str | None:

@@ -37,6 +37,9 @@ class DuckDb:
         Field(pattern=r"^[1-9][0-9]*(MB|GB)$", description="what DuckDB may take, such as 1GB (default: 80 % of all)"),
     ] = None
     threads: Annotated[int | None, Field(ge=1, le=1024, description="threads of DuckDB (default: all)")] = None
+    partitions: Annotated[
+        bool, Field(description="whether folders called key=value are columns (hive partitions of Parquet)")
+    ] = False
 
     def count(self, rows: Rows, profile: Profile) -> Profile:
         """Tables that DuckDB knows (pandas, polars, Arrow), files, `duckdb:///` databases, and queries of all these."""
@@ -49,6 +52,11 @@ class DuckDb:
             chosen = relation.project(", ".join(map(_quoted, names)))
             reader = chosen.to_arrow_reader(PIECE_ROWS)
             return counted(profile, names, chain([reader.schema.empty_table()], reader))
+
+    def read(self, rows: Rows) -> "pa.Table":
+        """All rows, in this process."""
+        with self._opened(rows, ordered=True) as relation:
+            return relation.to_arrow_table()
 
     @contextmanager
     def stream(self, rows: Rows) -> "Iterator[ColumnStream]":
@@ -85,7 +93,7 @@ class DuckDb:
                 connection.execute(f"SET memory_limit = '{self.memory}'")
             if self.threads:
                 connection.execute(f"SET threads = {self.threads}")
-            yield _relation(connection, rows)
+            yield _relation(connection, rows, self.partitions)
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ class _Stream:
         yield from self.relation.project(", ".join(map(_quoted, names))).to_arrow_reader(rows)
 
 
-def _relation(connection: "duckdb.DuckDBPyConnection", rows: Rows) -> "duckdb.DuckDBPyRelation":
+def _relation(connection: "duckdb.DuckDBPyConnection", rows: Rows, partitions: bool) -> "duckdb.DuckDBPyRelation":
     query = rows.query
     if query is not None and rows.place.startswith("duckdb:"):
         return _some(connection.sql(query if len(query.split()) > 1 else f"FROM {query}"))
@@ -125,7 +133,7 @@ def _relation(connection: "duckdb.DuckDBPyConnection", rows: Rows) -> "duckdb.Du
         connection.register("rows", _known(rows.table))
         read = connection.table("rows")
     else:
-        read = _files(connection, rows.place)
+        read = _files(connection, rows.place, partitions)
     return _queried(read, query)
 
 
@@ -139,7 +147,7 @@ def _some(found: "duckdb.DuckDBPyRelation | None") -> "duckdb.DuckDBPyRelation":
     return found
 
 
-def _files(connection: "duckdb.DuckDBPyConnection", place: str) -> "duckdb.DuckDBPyRelation":
+def _files(connection: "duckdb.DuckDBPyConnection", place: str, partitions: bool) -> "duckdb.DuckDBPyRelation":
     from pathlib import Path
 
     from mlmon_dagster.adapters.tables import ENDINGS, row_files
@@ -159,7 +167,7 @@ def _files(connection: "duckdb.DuckDBPyConnection", place: str) -> "duckdb.DuckD
             hint="the engine memory reads JSON lines too",
         )
     if "read_parquet" in readers:
-        return connection.read_parquet(files, union_by_name=True)
+        return connection.read_parquet(files, union_by_name=True, hive_partitioning=partitions)
     return connection.read_csv(
         files,  # type: ignore[arg-type]  # its stub knows one file only
         union_by_name=True,

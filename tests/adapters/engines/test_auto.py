@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mlmon_dagster import plugins
+from mlmon_dagster.adapters.engines.auto import told
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.plugins import name_of
 from mlmon_dagster.ports import Rows
@@ -57,3 +58,16 @@ def test_the_size_of_files_tells_the_engine(tmp_path: Path, ending: str, large: 
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"nowhere\.parquet"):
         chosen(Rows(place=str(tmp_path / "nowhere.parquet")))
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (Rows(place="postgresql+psycopg2://host/db", query="sales"), "ibis: postgresql counts by itself, in SQL"),
+        (Rows(place="s3://bucket/rows.parquet"), "memory: s3 is read whole"),
+        (Rows(table=TABLE), "memory: a table that is in memory already"),
+    ],
+)
+def test_its_choice_is_told_with_its_reason(rows: Rows, why: str) -> None:
+    assert told(plugins.parse("engine", "auto"), rows) == why
+    assert told(plugins.parse("engine", "polars"), rows) == "polars"
