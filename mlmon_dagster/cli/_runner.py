@@ -45,6 +45,8 @@ class RunReport:
     checks: tuple[JudgedCheck, ...] = ()
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Stage -> the metadata of its last materialisation."""
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Stage -> how many rows each of its materialisations has: one for each window."""
 
     @property
     def green(self) -> bool:
@@ -150,6 +152,7 @@ class Runner:
 
 def _report(result: dg.ExecuteInProcessResult) -> RunReport:
     failures, checks, metadata = {}, [], {}
+    rows: dict[str, tuple[int, ...]] = {}
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
@@ -161,8 +164,12 @@ def _report(result: dg.ExecuteInProcessResult) -> RunReport:
             checks.append(JudgedCheck(stage, seen.check_name, seen.partition, seen.passed, seen.description or ""))
         elif event.is_step_materialization:
             made = event.step_materialization_data.materialization
-            metadata[made.asset_key.to_user_string()] = {name: value.value for name, value in made.metadata.items()}
-    return RunReport(result.run_id, result.success, failures, tuple(checks), metadata)
+            stage = made.asset_key.to_user_string()
+            told: dict[str, Any] = {name: value.value for name, value in made.metadata.items()}
+            metadata[stage] = told
+            if "dagster/row_count" in told:
+                rows[stage] = (*rows.get(stage, ()), told["dagster/row_count"])
+    return RunReport(result.run_id, result.success, failures, tuple(checks), metadata, rows)
 
 
 def _stage(event: dg.DagsterEvent) -> str:

@@ -1,14 +1,18 @@
 """`mlmon run`: materialises stages of a pipeline here and now, in this process, in Dagster's own books."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mlmon_dagster.cli import _output as output
 
 if TYPE_CHECKING:
-    from mlmon_dagster.cli._runner import JudgedCheck
+    from collections.abc import Iterator, Sequence
+
+    from dagster import DagsterInstance
+
+    from mlmon_dagster.cli._runner import JudgedCheck, RunReport
     from mlmon_dagster.client import Client
 
 
@@ -46,6 +50,8 @@ def command(stages: tuple[str, ...], windows: tuple[str, ...], as_json: bool) ->
             reports.append(report)
             if not as_json:
                 _show(report)
+        if not as_json:
+            say_who_raises_alerts(reports, instance)
     if as_json:
         output.document([asdict(report) for report in reports])
     return 0 if all(report.green for report in reports) else 1
@@ -85,19 +91,47 @@ def _range(window: str | None) -> tuple[str | None, str | None]:
     return first, last if dots else None
 
 
-def _show(report: Any) -> None:
-    for stage, metadata in report.metadata.items():
-        rows = f", {metadata['dagster/row_count']} rows" if "dagster/row_count" in metadata else ""
-        click.echo(f"{click.style('done', fg='green')}    {stage}{rows}")
-    for check in _told(report.checks):
-        mark = click.style("passed", fg="green") if check.passed else click.style("failed", fg="red")
-        where = f"{check.stage}:{check.name}" + (f" {check.window}" if check.window else "")
-        click.echo(f"{mark}  {where}: {check.reason}")
+def _show(report: "RunReport") -> None:
+    for stage in report.metadata:
+        rows = report.rows.get(stage, ())
+        windows = f" in {len(rows)} windows" if len(rows) > 1 else ""
+        click.echo(f"{click.style('done', fg='green')}    {stage}{f', {sum(rows):,} rows{windows}' if rows else ''}")
+    for passed, check in _told(report.checks):
+        click.echo(f"{click.style('passed', fg='green') if passed else click.style('failed', fg='red')}  {check}")
     for stage, reason in report.failures.items():
         click.echo(f"{click.style('failed', fg='red')}  {stage}: {reason}", err=True)
 
 
-def _told(checks: "tuple[JudgedCheck, ...]") -> "list[JudgedCheck]":
-    """Every check of one window; of many windows what failed, and the worst of each check, which Dagster keeps too."""
-    many = len({check.window for check in checks if check.window}) > 1
-    return [check for check in checks if not (many and check.passed and check.window)]
+def _told(checks: "tuple[JudgedCheck, ...]") -> "Iterator[tuple[bool, str]]":
+    """Every check of one window; of several windows each that failed, and how many passed.
+
+    Dagster also keeps the worst of several windows as a judgement without a window: it says nothing new.
+    """
+    of_check: dict[str, list[JudgedCheck]] = {}
+    for check in checks:
+        of_check.setdefault(f"{check.stage}:{check.name}", []).append(check)
+    for name, judged in of_check.items():
+        windowed = [check for check in judged if check.window]
+        if len(windowed) < 2:
+            for check in windowed or judged:
+                yield check.passed, f"{name}{f' {check.window}' if check.window else ''}: {check.reason}"
+            continue
+        failed = [check for check in windowed if not check.passed]
+        yield from ((False, f"{name} {check.window}: {check.reason}") for check in failed)
+        if len(failed) < len(windowed):
+            yield True, f"{name}: {len(windowed) - len(failed)} of {len(windowed)} windows"
+
+
+def say_who_raises_alerts(reports: "Sequence[RunReport]", instance: "DagsterInstance") -> None:
+    """Alerts are raised by a sensor; where no daemon runs it, nobody would hear of what failed."""
+    failed = any(not check.passed and "/model_monitoring" in check.stage for one in reports for check in one.checks)
+    if not failed:
+        return
+    sensors = instance.get_daemon_statuses().get("SENSOR")
+    click.echo(
+        "Alerts of what failed are raised within a minute by Dagster's daemon: see mlmon alerts"
+        if sensors is not None and sensors.healthy
+        else "No alert is raised yet: Dagster's daemon does that, and none runs here; start it: "
+        "dagster dev -m mlmon_dagster.definitions",
+        err=True,
+    )

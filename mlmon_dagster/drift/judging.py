@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from mlmon_dagster.drift.calibration import Calibration, declaration_digest
 from mlmon_dagster.drift.chance import noise_floor
@@ -15,6 +15,7 @@ from mlmon_dagster.drift.peers import Compared, Compatible
 from mlmon_dagster.drift.persistence import Persistence
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError
+from mlmon_dagster.plugins import load, names
 
 BLIND = 2.0
 """A distance of so many thresholds that chance explains: in so few rows drift cannot be told."""
@@ -196,7 +197,9 @@ def _unmeasurable(
     if reference.kind != current.kind and current.present:
         return "error", f"{name} is {current.kind} in the window and {reference.kind} in the reference"
     if reference.kind not in method.kinds:
-        return "error", f"{method_name(method)} does not measure {reference.kind} columns such as {name}"
+        able = [one for one in names("method") if reference.kind in cast(Any, load("method", one)).kinds]
+        told = f"{method_name(method)} does not measure {reference.kind} columns such as {name}"
+        return "error", f"{told}; these do: {', '.join(able)}"
     rows_only = method_name(method) == "missing"
     if not rows_only and not current.present:
         return "no_data", f"{name}: every value of the window is missing"

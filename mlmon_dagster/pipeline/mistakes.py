@@ -91,7 +91,10 @@ def _unknown_key(path: Path, body: Mapping[str, Any]) -> str:
 
 def _missing(path: Path, body: Mapping[str, Any]) -> Problem:
     if path[:-1] == ("stages",):
-        message = f"the stage {path[-1]} is missing; every pipeline has all {len(STAGES)} stages"
+        message = (
+            f"the stage {path[-1]} is missing; every pipeline has all {len(STAGES)} stages "
+            f"(one without settings is written `{path[-1]}: {{}}`)"
+        )
         return Problem("STAGE_MISSING", message, path=path)
     said = f" ({meaning(body, path)})" if meaning(body, path) else ""
     return Problem("MISSING", f"{path[-1]!r} is missing in {_place(path[:-1])}{said}", path=path)

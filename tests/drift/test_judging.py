@@ -112,3 +112,12 @@ def test_whatever_comes_there_is_one_verdict_and_no_evidence_is_never_green(
     if one.verdict == "ok":
         assert one.value is not None
         assert one.value == one.value
+
+
+def test_a_method_that_cannot_measure_a_column_names_those_that_can() -> None:
+    answers = Column.of("answer", np.array(["yes", "no"] * 50))
+    (one,) = judge(
+        Profile.of({"answer": answers}), {"answer": answers}, parse_monitor("m", {"use": "ks", "column": "answer"})
+    )
+    assert one.verdict == "error"
+    assert "ks does not measure categorical columns such as answer; these do: auto, broad, chi_square" in one.reason

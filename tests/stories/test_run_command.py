@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mlmon_dagster.cli import group
+from mlmon_dagster.cli._runner import JudgedCheck, RunReport
+from mlmon_dagster.cli.run import say_who_raises_alerts
 from mlmon_dagster.errors import MlmonError
 
 DATA = ["shop/data_ingestion", "shop/data_preparation"]
@@ -39,6 +41,26 @@ def test_a_program_gets_what_every_run_did(shop: SimpleNamespace) -> None:
     assert {check["window"] for check in range_["checks"] if check["window"]} == {"2026-01-03", "2026-01-04"}
     assert one["metadata"]["shop/data_ingestion"]["dagster/row_count"] == 60
     assert shop.runner.instance.get_run_by_id(one["run_id"]).is_success
+
+
+def test_of_several_windows_rows_are_added_and_passed_checks_counted(shop: SimpleNamespace) -> None:
+    output = run(*DATA, "--window", "2026-01-03..2026-01-05").output
+    assert "done    shop/data_ingestion, 180 rows in 3 windows" in output
+    assert "passed  shop/data_preparation:volume: 3 of 3 windows" in output
+    assert len(output.splitlines()) == 5
+
+
+def test_who_raises_alerts_is_said_where_something_failed(
+    shop: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine, failed = (
+        RunReport("r", True, checks=(JudgedCheck("shop/dev/model_monitoring", "inputs", "2026-01-06", passed, "why"),))
+        for passed in (True, False)
+    )
+    say_who_raises_alerts([fine], shop.runner.instance)
+    assert capsys.readouterr().err == ""
+    say_who_raises_alerts([fine, failed], shop.runner.instance)
+    assert "none runs here; start it: dagster dev" in capsys.readouterr().err
 
 
 def test_a_pattern_names_many_stages(shop: SimpleNamespace) -> None:
