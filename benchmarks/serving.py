@@ -1,6 +1,7 @@
 """Inference servers side by side: requests per second, latency, CPU per request, start and memory.
 
 python benchmarks/serving.py [--environments /tmp/peers] [--rounds 3] [--seconds 1] [--models lr,hgb,rf,ada]
+    [--goals requests,processor,promises,logging,infer,split,start,memory,equal] [--only SERVER]
 
 All servers of one model run at once and are asked in turn, in random order, by wrk on the same machine; numbers are
 medians of the rounds. CPU is that of the server's whole process tree, from the kernel. Peers are installed into
@@ -25,7 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from serving_goals import goals
+from serving_goals import asks_of, goals
 from serving_peers import FEATURES, Question, Server, logs_of, make_environments, ours, peers, rows
 
 MODELS = {
@@ -50,7 +51,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--only", default="", help="Part of the names of the servers to run, beside MLflow's.")
+    parser.add_argument("--goals", default="", help="Names of the goals to measure for; all by default.")
     told = parser.parse_args()
+    wanted = [name for name in told.goals.split(",") if name]
+    asks = asks_of(wanted)
     if not shutil.which("wrk"):
         sys.exit("wrk is not installed: apt-get install wrk")
     missing = make_environments(told.environments)
@@ -61,13 +65,15 @@ def main() -> None:
         servers = [*ours(model, work), *peers(model, work, told.environments.resolve())]
         chosen = [one for one in servers if told.only in one.name or one.name.startswith("mlflow")]
         connections = (*CONNECTIONS, 64) if model == "ada" else CONNECTIONS
-        found, absent = measure(chosen, told.rounds, told.seconds, connections)
+        found, absent = measure(chosen, told.rounds, told.seconds, connections, asks)
         measured[model] = found
         tables.append("\n\n".join([table(model, found), *absent]))
         print(f"{tables[-1]}\n", flush=True)
         shutil.rmtree(logs_of(work), ignore_errors=True)
-    summary = goals(measured, work)
+    summary = goals(measured, work, wanted)
     print(summary)
+    if wanted or told.only:
+        return  # a part of the section is not the section
     left = [f"Left out: {name}, {reason}" for name, reason in missing.items()]
     keep("\n\n".join([summary, *left, *tables]), told)
 
@@ -117,7 +123,7 @@ def save_for_mlflow(file: Path, saved: Path, environments: Path) -> None:
 
 
 def measure(
-    servers: list[Server], rounds: int, seconds: int, connections: tuple[int, ...]
+    servers: list[Server], rounds: int, seconds: int, connections: tuple[int, ...], wanted: set[str] | None
 ) -> tuple[dict[str, Any], list[str]]:
     """(Server -> what was measured, after each was warmed up, lines for those left out); every round has its order."""
     running: list[tuple[Server, subprocess.Popen[bytes]]] = []
@@ -147,7 +153,7 @@ def measure(
                 asks = [(f"c{count}", server.single, count) for count in connections]
                 asks += [(form, question, 1) for form, question in server.batches.items()]
                 for name, question, count in asks:
-                    if (server.name, name) in refused:
+                    if (server.name, name) in refused or (wanted is not None and name not in wanted):
                         continue
                     try:
                         found[server.name]["runs"][name].append(asked(server, process, question, count, seconds))
