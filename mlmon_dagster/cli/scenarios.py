@@ -58,9 +58,14 @@ def _health(client: "httpx.Client") -> dict[str, Any]:
 
     try:
         seen: dict[str, Any] = client.get("/health").json()
-        return {name: seen.get(name) for name in ("model", "version", "digest", "pipeline")}
-    except (httpx.HTTPError, ValueError, AttributeError) as error:
+        return {name: seen[name] for name in ("model", "version", "digest", "pipeline")}
+    except (httpx.HTTPError, ValueError, TypeError) as error:
         raise UnavailableError(f"{client.base_url} does not answer as an inference server: {error}") from error
+    except KeyError as error:
+        message = f"{client.base_url} does not answer as an inference server: /health has no {error}"
+        raise UnavailableError(
+            message, hint="give the server's base address, as `mlmon deployments` shows it"
+        ) from error
 
 
 def _scenarios(served: dict[str, Any], file: Path | None) -> "tuple[dict[str, Scenario], str]":

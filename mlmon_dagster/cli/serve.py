@@ -97,6 +97,11 @@ def command(
         raise InputError("give either --model or --model-dir", hint="mlmon serve --model house_prices --version 3")
     if moderate > high:
         raise InputError(f"--moderate ({moderate}) is above --high ({high})")
+    if durability == "remote" and ship_to in ("parquet", "nowhere"):
+        raise InputError(
+            "--durability remote keeps predictions on another machine: --ship-to must say where",
+            hint="--ship-to s3://bucket/prefix",
+        )
     from mlmon_dagster.settings import read_settings
 
     settings = read_settings()

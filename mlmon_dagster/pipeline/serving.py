@@ -91,6 +91,8 @@ class RealtimeInferencing:
     def __post_init__(self) -> None:
         if self.moderate > self.high:
             raise ValueError(f"`moderate` ({self.moderate:g}) is above `high` ({self.high:g})")
+        if self.log is not None and "://" in self.log and not self.log.startswith("s3://"):
+            raise ValueError(f"`log` is a folder or s3://bucket/prefix, got {self.log!r}")
         if self.durability == "remote" and self.log is None:
             raise ValueError("`durability: remote` keeps predictions elsewhere: `log` must say where")
 

@@ -50,6 +50,7 @@ class Application:
             "/metrics": self._metrics,
             "/openapi.json": self._openapi,
             "/docs": self._docs,
+            "/": self._docs,
         }
 
     def body_limit(self, path: str) -> int:
@@ -88,7 +89,8 @@ class Application:
             request.route = f"/v2:{resource}"
             self._inference_protocol(request, reply, resource)
         else:
-            raise ProblemError(404, f"there is nothing at {path[:100]}; see /docs")
+            known = f"; the model here is {self._protocol.path}" if path.startswith("/v2/models/") else "; see /docs"
+            raise ProblemError(404, f"there is nothing at {path[:100]}{known}")
 
     def _predict(self, request: Request, reply: Reply, predict: "Route") -> None:
         brought = request_id(request)
@@ -182,4 +184,6 @@ class Application:
 
 def _require_method(request: Request, *methods: str) -> None:
     if request.method not in methods:
-        raise ProblemError(405, f"{request.path} takes {' or '.join(methods)}, got {request.method[:20]}")
+        allowed = b"allow: %b\r\n" % ", ".join(methods).encode()
+        detail = f"{request.path} takes {' or '.join(methods)}, got {request.method[:20]}"
+        raise ProblemError(405, detail, headers=allowed)

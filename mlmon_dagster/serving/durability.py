@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mlmon_dagster.adapters.prediction_log.destinations import place_of
+from mlmon_dagster.adapters.prediction_log.destinations import place_of, require_known
 from mlmon_dagster.adapters.prediction_log.segments import (
     SEGMENT_BYTES,
     SEGMENT_SECONDS,
@@ -46,5 +46,9 @@ class LogOptions:
 
     @property
     def destination(self) -> str | None:
-        """Where segments are shipped, as an absolute path or a URL."""
-        return None if self.ship_to is None else place_of(self.ship_to, self.directory)
+        """Where segments are shipped, as an absolute path or a URL; `InputError` for a URL that nobody ships to."""
+        if self.ship_to is None:
+            return None
+        place = place_of(self.ship_to, self.directory)
+        require_known(place)
+        return place

@@ -35,6 +35,11 @@ class InferenceProtocol:
         served = predictor.served
         self._model = (f"/v2/models/{served.model}/versions/{served.version}", f"/v2/models/{served.model}")
 
+    @property
+    def path(self) -> str:
+        """Where the version is described."""
+        return self._model[0]
+
     def resource(self, path: str) -> str | None:
         """What the path names: `server`, `live`, `ready`, `model`, `model-ready`, `infer`; `None` for nothing here."""
         fixed = {"/v2": "server", "/v2/health/live": "live", "/v2/health/ready": "ready"}

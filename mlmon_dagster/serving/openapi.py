@@ -100,7 +100,7 @@ def _post(summary: str, content: Document, answer: str) -> Document:
     }  # fmt: skip
     headers = [
         _header("X-Request-Id", "names the request; sent again with the same body it gets the same answer"),
-        _header("X-Deadline-Ms", "milliseconds after which the client does not want the answer any more"),
+        _header("X-Deadline-Ms", "milliseconds after which the client does not want the answer any more", "integer"),
     ]
     answered = {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}}
     return {
@@ -118,8 +118,8 @@ def _get(summary: str, kind: str = "application/json") -> Document:
     return {"summary": summary, "responses": {"200": {"description": "done", "content": {kind: {}}}}}
 
 
-def _header(name: str, text: str) -> Document:
-    return {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+def _header(name: str, text: str, kind: str = "string") -> Document:
+    return {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": kind}}
 
 
 def _json(schema: Document, example: Any) -> Document:

@@ -31,8 +31,9 @@ RETRY_SECONDS = 1
 class ProblemError(Exception):
     """A request that is answered with `status` and a sentence; `facts` say which features are concerned."""
 
-    def __init__(self, status: int, detail: str, facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, status: int, detail: str, facts: Mapping[str, Any] | None = None, headers: bytes = b"") -> None:
         super().__init__(detail)
+        self.headers = headers
         self.status = status
         self.detail = detail
         self.facts = dict(facts or {})
@@ -42,8 +43,8 @@ class ProblemError(Exception):
         """The problem as RFC 9457 has it."""
         body = {"type": "about:blank", "title": TITLES.get(self.status, "Refused"), "status": self.status}
         content = json.dumps({**body, "detail": self.detail, **self.facts}, ensure_ascii=True).encode()
-        headers = b"retry-after: %d\r\n" % RETRY_SECONDS if self.status == 503 else b""
-        return Answer(content, self.status, PROBLEM, headers)
+        retry = b"retry-after: %d\r\n" % RETRY_SECONDS if self.status == 503 else b""
+        return Answer(content, self.status, PROBLEM, self.headers + retry)
 
 
 def failed(request: Request) -> Answer:

@@ -74,14 +74,22 @@ def _column(table: "pa.Table", column: ModelInput) -> "pa.ChunkedArray":
         values = values.cast(_type(column))
     except pa.ArrowInvalid as error:
         raise ProblemError(422, f"{column.name}: {error}") from error
-    if values.null_count and not column.nullable:
-        raise ProblemError(422, f"{column.name} is null, and the reference the model was trained on never was")
+    if not column.nullable:
+        _refuse(pc.is_null(values), f"{column.name} is null, and the reference the model was trained on never was")
     if pa.types.is_floating(values.type):
-        if not pc.all(pc.is_finite(values.drop_null()), min_count=0).as_py():
-            raise ProblemError(422, f"{column.name} is not a finite number")
-        if column.kind == "integer" and not pc.all(pc.equal(values, pc.floor(values)), min_count=0).as_py():
-            raise ProblemError(422, f"{column.name} expects an integer")
+        _refuse(pc.invert(pc.is_finite(values)), f"{column.name} is not a finite number")
+        if column.kind == "integer":
+            _refuse(pc.not_equal(values, pc.floor(values)), f"{column.name} expects an integer")
     return values
+
+
+def _refuse(wrong: "pa.ChunkedArray", sentence: str) -> None:
+    """`ProblemError` names the first row, counted from 0, that is wrong."""
+    import pyarrow.compute as pc
+
+    place = pc.index(wrong, True).as_py()
+    if place >= 0:
+        raise ProblemError(422, f"row {place}: {sentence}")
 
 
 def _family(kind: "pa.DataType") -> str:

@@ -127,6 +127,11 @@ def test_an_address_that_is_none_is_told(arguments: list[str], code: int, told: 
     assert (result.exception.exit_code, told in str(result.exception)) == (code, True)  # type: ignore[union-attr]
 
 
+def test_a_page_of_the_server_is_not_taken_for_the_server(server: str) -> None:
+    result = scenarios(f"{server}/docs")
+    assert "/health has no 'model'" in str(result.exception)
+
+
 def test_an_unknown_scenario_is_told_with_the_known_ones(server: str) -> None:
     result = scenarios(server, "--file", str(EXAMPLE / "scenarios.yaml"), "--only", "hihg")
     assert "did you mean high" in str(result.exception)

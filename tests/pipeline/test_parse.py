@@ -71,6 +71,7 @@ MISTAKES = {
     "two_origins": ("train: ", "uri: models:/a/1, train: ", "VALUE", "{model: house", "exactly one of"),
     "no_time": ("time: date, ", "", "VALUE", "{source", "must name its `time` column"),
     "missing_field": ("metric: latency_ms.p99, limit: 100", "limit: 100", "MISSING", "slow", "'metric' is missing"),
+    "log_elsewhere": ("{batch: {each: window}}", "{realtime: {log: gs://x/y}}", "VALUE", "{log", "or s3://bucket"),
     "remote_nowhere": ("{batch: {each: window}}", "{realtime: {durability: remote}}", "VALUE", "{durability",
                        "`log` must say where"),
     "remote_in_prod": ("      strategy: blue_green", "      durability: remote", "VALUE", "remote",

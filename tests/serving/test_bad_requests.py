@@ -94,6 +94,8 @@ MESSAGES = {
     "R46 two Hosts": (_get("/health", "Host: y"), 400),
     "404": (_get("/nowhere"), 404),
     "404 above": (_get("/../health"), 404),
+    "404 another model": (_post("/v2/models/other/infer", b"{}"), 404),
+    "404 another version": (_get("/v2/models/house_prices/versions/9/ready"), 404),
     "405": (_get("/predict"), 405),
     "405 delete": (b"DELETE /health HTTP/1.1\r\nHost: x\r\n\r\n", 405),
     "not HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
@@ -219,3 +221,26 @@ class TestOtherKindsOfInput:
         assert unseen["drift"]["city"] > 1.9 > usual["drift"]["city"]
         assert usual["p_value"] is None
         assert predictor.log.counts.payloads == 3
+
+
+def test_a_wrong_method_is_told_the_right_one(listening):
+    assert b"\r\nallow: post" in _exchange(listening.port, _get("/predict"))[1]
+    assert b"\r\nallow: get, head" in _exchange(listening.port, _post("/health", b"{}"))[1]
+
+
+def test_another_model_is_told_the_one_that_is_here(listening):
+    problem = json.loads(_exchange(listening.port, _get("/v2/models/other"))[2])
+    assert problem["detail"].endswith("; the model here is /v2/models/house_prices/versions/3")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("3,2,,10,7", "row 1: sqft is null"),
+        ("3,2,nan,10,7", "row 1: sqft is not a finite number"),
+        ("3.5,2,2000,10,7", "row 1: bedrooms expects an integer"),
+    ],
+)
+def test_a_wrong_row_among_many_is_told_by_its_number(listening, wrong, sentence):
+    problem = json.loads(_exchange(listening.port, _csv("3,2,2000,10,7", wrong, "3,2,2000,10,7"))[2])
+    assert problem["detail"].startswith(sentence)

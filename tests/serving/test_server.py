@@ -53,6 +53,19 @@ def test_it_prints_its_address_answers_logs_and_ends_when_asked(model_directory,
     assert row["request_id"] == answer.json()["id"]
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--durability", "remote"], "--ship-to must say where"),
+        (["--durability", "remote", "--ship-to", "nowhere"], "--ship-to must say where"),
+        (["--ship-to", "ftp://somewhere"], "to a folder or to s3://bucket/prefix, got ftp://somewhere"),
+    ],
+)
+def test_a_log_that_cannot_be_kept_as_said_stops_the_start(model_directory, tmp_path, options, sentence):
+    code, error = _refused(model_directory, tmp_path, "--log-dir", tmp_path / "log", *options)
+    assert (code, sentence in error) == (2, True)
+
+
 def test_a_taken_port_is_told_in_a_sentence(model_directory, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -161,11 +161,14 @@ class Bucket:
 
 def destination_of(url: str, *, attempts: int = ATTEMPTS) -> Destination:
     """The destination behind `s3://bucket/prefix` or a folder's path; how often a put is tried."""
-    if url.startswith("s3://"):
-        return Bucket.of(url, attempts=attempts)
-    if "://" in url:
+    require_known(url)
+    return Bucket.of(url, attempts=attempts) if url.startswith("s3://") else Folder(Path(url))
+
+
+def require_known(url: str) -> None:
+    """`InputError` for what is neither a folder nor in S3."""
+    if "://" in url and not url.startswith("s3://"):
         raise InputError(f"predictions are shipped to a folder or to s3://bucket/prefix, got {url}")
-    return Folder(Path(url))
 
 
 def place_of(declared: str | None, directory: Path) -> str:
@@ -175,7 +178,7 @@ def place_of(declared: str | None, directory: Path) -> str:
     ('s3://bucket/prefix', '/log/parquet')
     """
     declared = declared or "parquet"
-    return declared if declared.startswith("s3://") else str((directory / declared).absolute())
+    return declared if "://" in declared else str((directory / declared).absolute())
 
 
 @contextmanager
