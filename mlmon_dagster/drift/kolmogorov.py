@@ -5,7 +5,7 @@ import numpy as np
 from mlmon_dagster.drift.bins import ends_on, grid_of, is_whole
 from mlmon_dagster.drift.cells import LEAST, Cells, Spread, Within
 from mlmon_dagster.drift.column import Column
-from mlmon_dagster.drift.search import Array
+from mlmon_dagster.drift.search import Array, at_most
 
 PART = 15
 """Values in a bin of the first look, where the reference's bins are not larger anyhow."""
@@ -15,6 +15,12 @@ SPLIT = 8
 
 ENOUGH = 2048
 """With no more values in all of them, or SPLIT in each, every one of the values is looked at."""
+
+LONG = 1 << 18
+"""Rows of a window that no longer fits the second cache."""
+
+SEEN = 4096
+"""How many of its rows are looked at first."""
 
 FEW = 2048
 """Distinct values up to which bins are equally many of them: finding equally filled ones would take longer."""
@@ -37,9 +43,7 @@ def _exact(reference: Column, window: Column) -> tuple[int, int]:
     rows: Column | Within = window
     spread = _spread(reference, window)
     if spread is None:
-        at, edges = reference.once("kolmogorov", lambda: _parts(reference))
-        now = np.zeros(len(at), dtype=np.int64)
-        now[1:] = window.at_most(edges)
+        at, now = _first_look(reference, window)
     else:
         at, now = spread.cells.at, spread.before
     best = 0
@@ -63,6 +67,32 @@ def _exact(reference: Column, window: Column) -> tuple[int, int]:
         found = rows.at_most(values[inner.ravel() - 1]).reshape(inner.shape)
         at = np.column_stack([left, inner, right])
         now = np.column_stack([now[..., :-1][hopeful], found, now[..., 1:][hopeful]])
+
+
+def _first_look(reference: Column, window: Column) -> tuple[Array, Array]:
+    """Places that part the reference's values, and how many of the window's rows lie below each.
+
+    Of a long window only the bins that may hold the largest difference, two places each. Every so many rows of it are
+    looked at first: those few fit the processor's cache and bound all counts, where each search among all rows waits
+    for memory several times.
+    """
+    at, edges = reference.once("kolmogorov", lambda: _parts(reference))
+    n, m = reference.present, window.present
+    if window.weights is not None or m < LONG or n * m >= 2**62:
+        return at, np.concatenate([[0], window.at_most(edges)])
+    step = m // SEEN
+    least = np.concatenate([[0], at_most(window.ascending[step - 1 :: step].copy(), edges) * step])
+    most = np.minimum(least + (step - 1), m)
+    most[0] = 0
+    before = reference.rows_upto(at) * m
+    best = max(int((before - most * n).max()), int((least * n - before).max()))
+    hopeful = np.maximum(before[1:] - least[:-1] * n, most[1:] * n - before[:-1]) >= best
+    wanted = np.zeros(len(at), dtype=bool)
+    wanted[:-1], wanted[0] = hopeful, False
+    wanted[1:] |= hopeful
+    least[wanted] = window.at_most(edges[wanted[1:]])
+    bins = np.flatnonzero(hopeful)[:, None] + np.arange(2)
+    return at[bins], least[bins]
 
 
 def _spread(reference: Column, window: Column) -> Spread | None:

@@ -93,10 +93,11 @@ def _ways(large: Column, small: Column) -> Array:
     """For each value of the smaller column, the summed distance of the stretch opposite it."""
     origin, m = origin_of(large.ascending), small.present
     sides = _Clipped.of(large, None, origin), _Clipped.of(small, None, origin)
+    starts = range(0, m, GROUP * BLOCK)
     parts = large.latest(
-        "stretches", m, lambda: [_Stretches.of(sides[0], m, at, min(at + BLOCK, m)) for at in range(0, m, BLOCK)]
+        "stretches", m, lambda: [_Stretches.of(sides[0], m, at, min(at + GROUP * BLOCK, m)) for at in starts]
     )
-    return np.concatenate([part.ways(*sides, BLOCK * place) for place, part in enumerate(parts)])
+    return np.concatenate([part.ways(*sides, start) for start, part in zip(starts, parts, strict=True)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,8 @@ class _Stretches:
     """The stretches of a column opposite some values of a smaller one: their sums, and where they begin and end."""
 
     sums: Array
-    first: Array
+    ends: Array
+    """The first value of each, and the last one of all."""
     last: Array
     begin: Array
     part: Array
@@ -125,22 +127,25 @@ class _Stretches:
         if part.any():
             sums += part[1:] * ends - part[:-1] * values[places[:-1]]
             sums[-1] -= ends[-1] if part[-1] else 0.0
-        return cls(sums, values[places[:-1]], values[places[1:] + (part[1:] > 0) - 1], begin[:-1], part[:-1])
+        last = values[places[1:] + (part[1:] > 0) - 1]
+        return cls(sums, np.append(values[places[:-1]], last[-1]), last, begin[:-1], part[:-1])
 
     def ways(self, large: "_Clipped", small: "_Clipped", start: int) -> Array:
         """The summed distances from the values from `start` on; a stretch that reaches over its value is cut there."""
         n, m = large.column.present, small.column.present
         own = small.values(start, start + len(self.sums))
-        ways = self.sums - own * (n / m)
-        across = np.nonzero((self.first < own) & (self.last > own))[0]
+        ways = own * (n / m)
+        np.subtract(self.sums, ways, out=ways)
+        across = np.flatnonzero((self.ends[:-1] < own) & (self.ends[1:] > own))
+        across = across[self.last[across] > own[across]]
         if len(across):
             begin, part = self.begin[across], self.part[across]
             lengths = large.column.below(small.column.ascending[start + across]) - begin
             starts = np.cumsum(lengths) - lengths
             inside = np.repeat(begin - starts, lengths) + np.arange(int(lengths.sum()))
-            under = np.add.reduceat(large.at(inside), starts) - part * self.first[across]
+            under = np.add.reduceat(large.at(inside), starts) - part * self.ends[across]
             ways[across] += 2 * (own[across] * (lengths - part) - under)
-        return np.asarray(np.abs(ways))
+        return np.asarray(np.abs(ways, out=ways))
 
 
 def _rank_by_rank(one: "_Clipped", two: "_Clipped") -> float:

@@ -17,7 +17,8 @@ from mlmon_dagster.drift.profile import Profile
 def few_cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in {"CELLS": 8, "LEAST": 1, "BLOCK": 5}.items():
         monkeypatch.setattr(f"mlmon_dagster.drift.cells.{name}", value)
-    monkeypatch.setattr("mlmon_dagster.drift.kolmogorov.LEAST", 1)
+    for name, value in {"LEAST": 1, "ENOUGH": 4, "SPLIT": 2}.items():
+        monkeypatch.setattr(f"mlmon_dagster.drift.kolmogorov.{name}", value)
     return iter(())
 
 

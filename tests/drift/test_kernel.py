@@ -31,6 +31,10 @@ def often(test: Callable[..., None]) -> Callable[..., None]:
     return runs
 
 
+SHORT = {"PART": 3, "SPLIT": 2, "ENOUGH": 4, "LONG": 8, "SEEN": 3, "FEW": 6}
+"""What makes few rows go the ways of many."""
+
+
 def column(values: object, weights: object = None) -> Column:
     return Column.of("x", values, weights=weights)
 
@@ -65,11 +69,15 @@ def coarse(column: Column, levels: int) -> Grid:
 
 
 @often
-@given(columns(), columns(), st.sampled_from([2, 6, 4000]))
-def test_ks_is_bit_for_bit_the_brute_force_fraction(before: np.ndarray, now: np.ndarray, levels: int) -> None:
+@given(columns(), columns(), st.sampled_from([2, 6, 4000]), st.sampled_from([{}, SHORT]))
+def test_ks_is_bit_for_bit_the_brute_force_fraction(
+    before: np.ndarray, now: np.ndarray, levels: int, short: dict[str, int]
+) -> None:
     expected = brute_ks(before, now) / (len(before) * len(now))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mlmon_dagster.drift.grid.LEVELS", levels)
+        for name, value in short.items():
+            patch.setattr(f"mlmon_dagster.drift.kolmogorov.{name}", value)
         assert largest_gap(column(before), column(now)) == (expected, expected)
 
 
