@@ -137,6 +137,9 @@ def _attach_basis(
     if files:
         ports.registry.attach(version, files)
         stage.log(f"{len(files)} files for monitors are kept beside version {version.number}")
+    for name, calibration in calibrations.items():
+        for reason in calibration.refused.values():
+            stage.log(f"monitor {name} will not judge {reason}")
     return calibrations
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 
 from mlmon_dagster.drift.chance import Population, distances, reached, seeded
 from mlmon_dagster.drift.column import Array, Column
+from mlmon_dagster.drift.luck import allowance, too_heavy
 from mlmon_dagster.drift.monitor import Monitor, method_name, placed
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError
 
-VERSION = 2
+VERSION = 3
 """Rises when the same reference would give other thresholds."""
 
 DRAWS, MOST_DRAWS, SCALING_DRAWS = 1200, 2000, 200
@@ -60,6 +61,8 @@ class Curve:
     thresholds: tuple[float, ...]
     variation: float = 1.0
     """How much further than random ones the reference's own windows lie from the rest of it, at least 1."""
+    level: float = 0.0
+    """Probability with which it is to be exceeded whatever the luck of the one reference; 0 allows nothing for that."""
 
     def at(self, reference_rows: int, window_rows: int) -> float:
         """The threshold for so many rows: between the sizes as smooth as they are, beyond them a power of the size."""
@@ -72,7 +75,7 @@ class Curve:
             value = float(np.exp(found[near] + slope * (size - known[near])))
         else:
             value = float(np.exp(self._between(size))) if len(known) > 1 else float(self.thresholds[0])
-        return value * self.variation
+        return value * self.variation * allowance(self.level, reference_rows, window_rows)
 
     @cached_property
     def _between(self) -> "Callable[[float], Any]":
@@ -97,6 +100,8 @@ class Calibration:
     """Probability with which one column of one window may be above its threshold."""
     columns: Mapping[str, Curve]
     """By column, of a segment or of all rows, or `column.method` where a monitor has several (`Monitor.series`)."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """By the same, why the reference tells nothing of this method's chance."""
 
     def to_bytes(self) -> bytes:
         """As JSON: the same bytes for the same calibration."""
@@ -110,7 +115,7 @@ class Calibration:
             if body.pop("version") != VERSION:
                 raise ValueError("it has another version")
             curves = {
-                name: Curve(tuple(one["sizes"]), tuple(one["thresholds"]), one["variation"])
+                name: Curve(tuple(one["sizes"]), tuple(one["thresholds"]), one["variation"], one["level"])
                 for name, one in body.pop("columns").items()
             }
             return cls(**body, columns=curves)
@@ -149,7 +154,8 @@ def calibrate(
     for what it holds back. `own` are windows of the reference as they were, each with the reference that it belongs to
     (the season's): where they lie further from the rest of it than random ones do (weekends, campaigns, clustered
     rows), thresholds rise by as much, if there are at least eight of them. Columns of `segments` with rows enough to be
-    judged have a share of the budget too, and thresholds of their own.
+    judged have a share of the budget too, and thresholds of their own. Methods that single far values move
+    (`unbounded`) are refused on columns whose tails are so heavy that the reference does not tell of them.
     The same reference and monitor give the same thresholds.
     """
     parts: list[tuple[str | None, Part]] = [(None, Part(profile, usual_rows, own)), *segments.items()]
@@ -162,14 +168,19 @@ def calibrate(
     share = rate / max(len(judged), 1)
     level = monitor.persistence.level(share) if monitor.persistence else share
     curves: dict[str, Curve] = {}
+    refused: dict[str, str] = {}
     for segment, part, name in judged:
         reference = part.profile.columns[name]
         methods = [one for one in monitor.methods(profile.columns[name]) if reference.kind in one.kinds]
+        for method in [one for one in methods if getattr(one, "unbounded", False)]:
+            if reason := too_heavy(reference, method_name(method)):
+                refused[monitor.series(name, method, segment)] = reason
+        methods = [one for one in methods if monitor.series(name, one, segment) not in refused]
         windows = [(whole.columns[name], one[name]) for whole, one in part.own if name in one and name in whole.columns]
         rows = (monitor.minimum_rows, part.usual_rows)
         made = _curves(methods, reference, level / max(len(methods), 1), rows, windows, segment)
         curves |= {monitor.series(name, method, segment): curve for method, curve in zip(methods, made, strict=True)}
-    return Calibration(declaration_digest(monitor, rate), rate, level, curves)
+    return Calibration(declaration_digest(monitor, rate), rate, level, curves, refused)
 
 
 def _present(profile: Profile, name: str) -> int:
@@ -210,8 +221,8 @@ def _curve(
     for rows in sizes:
         scaled = threshold * reached(drawn[rows], BODY) / body if body > 0 and rows > usual else 0.0
         thresholds.append(scaled or reached(drawn[rows], level))
-    curve = Curve(tuple(rows * (population - rows) / population for rows in sizes), tuple(thresholds))
-    typical = float(np.quantile(drawn[usual], TYPICAL)) / threshold if threshold > 0 else 0.0
+    curve = Curve(tuple(rows * (population - rows) / population for rows in sizes), tuple(thresholds), level=level)
+    typical = float(np.quantile(drawn[usual], TYPICAL)) / (curve.at(population - usual, usual) or np.inf)
     return replace(curve, variation=_variation(method, own, curve, typical))
 
 

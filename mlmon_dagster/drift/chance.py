@@ -12,6 +12,9 @@ from mlmon_dagster.drift.method import Measure
 CELLS = 1024
 """Distinct values that are told apart; more are joined, equally many rows at a time, which moves no method's chance."""
 
+OUTERMOST = 32
+"""Values at either end that stay apart all the same: how far the largest ones lie moves means."""
+
 DRAWS = 100
 """Random parts that a noise floor is estimated from."""
 
@@ -49,7 +52,8 @@ class Population:
         ends = values
         if len(values) > CELLS and column.ordered:
             groups = (np.cumsum(counts) - 1) * CELLS // counts.sum()
-            starts = np.flatnonzero(np.diff(groups, prepend=-1))
+            alone = np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]) <= OUTERMOST
+            starts = np.flatnonzero((np.diff(groups, prepend=-1) > 0) | alone)
             lasts = np.append(starts[1:], len(values)) - 1
             values, ends, counts = values[(starts + lasts) // 2], values[lasts], np.add.reduceat(counts, starts)
         coarse = Column(column.name, column.kind, values, counts, column.missing, column.infinite)

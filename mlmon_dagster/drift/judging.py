@@ -218,7 +218,7 @@ def _judged(evidence: Evidence, one: _Found, p_value: float | None) -> Drift:
     threshold = one.measure.threshold if isinstance(one.measure, Compared) else _threshold(evidence, one)
     if one.measure is not None and one.reference is not None and one.window is not None:
         if threshold is None:
-            verdict, reason = "error", uncalibrated(monitor, one.name)
+            verdict, reason = _unjudged(evidence, one)
         else:
             verdict, reason = _verdict(one, threshold, p_value, one.reference, one.window)
             exceeds = verdict == "drift"
@@ -260,6 +260,14 @@ def _threshold(evidence: Evidence, one: _Found) -> float | None:
         return None
     rows = (one.reference.rows, one.window.rows)
     return max(found.columns[one.series].at(*rows), _declared(one) or 0.0)
+
+
+def _unjudged(evidence: Evidence, one: _Found) -> tuple[Verdict, str]:
+    """Why there is no threshold: this method's chance on this column cannot be told, or nobody looked."""
+    found, rate = evidence.calibrations.get(one.monitor.name), evidence.rates.get(one.monitor.name, -1.0)
+    if found is not None and found.declaration == declaration_digest(one.monitor, rate) and one.series in found.refused:
+        return "insufficient", found.refused[one.series]
+    return "error", uncalibrated(one.monitor, one.name)
 
 
 def _declared(one: _Found) -> float | None:

@@ -58,6 +58,8 @@ class Method(Protocol):
     where one of them is known in bins only, the measure says between which bounds the distance lies. The same for any
     number of rows: a method never changes with the size of the data. `default_threshold` is the distance that is
     usually called drift; it is judged elsewhere (`drift.monitor`). `version` rises when numbers change.
+    One that a single far value moves as far as it lies says `unbounded = True`, and takes no alarm budget where tails
+    are heavy.
     """
 
     default_threshold: ClassVar[float]

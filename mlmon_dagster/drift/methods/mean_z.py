@@ -25,6 +25,7 @@ class MeanZ:
     unit: ClassVar[str] = "standard errors"
     kinds: ClassVar[tuple[Kind, ...]] = ("numeric", "datetime")
     version: ClassVar[int] = 1
+    unbounded: ClassVar[bool] = True
     cost: ClassVar[str] = "one pass; no sort of its own"
 
     def measure(self, reference: Column, window: Column) -> Measure:

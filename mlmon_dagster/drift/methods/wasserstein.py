@@ -26,6 +26,7 @@ class Wasserstein:
     unit: ClassVar[str] = "standard deviations of the reference"
     kinds: ClassVar[tuple[Kind, ...]] = ("numeric", "datetime")
     version: ClassVar[int] = 1
+    unbounded: ClassVar[bool] = True
     cost: ClassVar[str] = "one sort, then about a fifth of it; from bins a hundredth"
 
     def measure(self, reference: Column, window: Column) -> Measure:

@@ -24,6 +24,7 @@ class Zscore:
     unit: ClassVar[str] = "standard deviations of the reference"
     kinds: ClassVar[tuple[Kind, ...]] = ("numeric", "datetime")
     version: ClassVar[int] = 1
+    unbounded: ClassVar[bool] = True
     cost: ClassVar[str] = "one pass; no sort of its own"
 
     def measure(self, reference: Column, window: Column) -> Measure:
