@@ -177,12 +177,13 @@ def _inputs(model: Any, frame: "pd.DataFrame") -> tuple[str, ...]:
 
 
 def _known(names: Sequence[str], frame: "pd.DataFrame") -> tuple[str, ...]:
-    for name in names:
-        if name not in frame.columns:
-            raise InputError(
-                f"the model takes a column that the features do not have: "
-                f"{unknown('column', name, tuple(map(str, frame.columns)))}"
-            )
+    columns = tuple(map(str, frame.columns))
+    missing = "; ".join(unknown("column", name, columns) for name in names if name not in columns)
+    if missing:
+        raise InputError(
+            f"[SCHEMA] the model takes columns that the features do not have: {missing}",
+            hint="declare them in `feature_store: {features: ...}`, or take a model of these features",
+        )
     return tuple(names)
 
 

@@ -211,7 +211,7 @@ def test_missing_windows_of_the_reference_are_named(world):
     [
         ("forget", InputError, "does not say which columns it takes"),
         ("fail", FailedError, r"flats_model\.py:11"),
-        ("expect_more", InputError, "no column called 'sizes'; did you mean size"),
+        ("expect_more", InputError, r"\[SCHEMA\] .* no column called 'sizes'; did you mean size"),  # M41
     ],
 )
 def test_a_training_function_that_cannot_be_used_is_told_so(world, function, error, message):

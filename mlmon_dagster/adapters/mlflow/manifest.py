@@ -77,17 +77,19 @@ class Manifest:
 def verify(directory: Path, digest: str | None = None) -> Manifest:
     """The manifest of `directory`, after every file was read and compared with it, and it with `digest`.
 
-    Raises `DataError` that names the files which differ: a model that was tampered with is never loaded.
+    Raises `DataError` that names the files which differ, `[EXTRA]` where one was added, else `[DIGEST]`: a model that
+    was tampered with is never loaded.
     """
     found, kept = Manifest.of(directory), Manifest.read(directory)
     differences = kept.differences(found)
     if differences:
+        code = "EXTRA" if found.files.keys() - kept.files.keys() else "DIGEST"
         raise DataError(
-            f"the model in {directory} is not what was registered: {', '.join(differences)}",
+            f"[{code}] the model in {directory} is not what was registered: {', '.join(differences)}",
             hint="somebody or something changed it; deploy another version, or register it again",
         )
     if digest is not None and kept.digest != digest:
-        raise DataError(f"the model in {directory} has digest {kept.digest[:12]}, expected {digest[:12]}")
+        raise DataError(f"[DIGEST] the model in {directory} has digest {kept.digest[:12]}, expected {digest[:12]}")
     return kept
 
 
