@@ -117,6 +117,10 @@ def _compare(
     reference = _reference(reference, profile)
     if reference is None or current is None:
         raise click.UsageError(f"Missing option '--{'current' if reference else 'reference'}'.")
+    if report_by == "evidently" and not report:
+        raise click.UsageError("--report-by says whose report is written: add --report FILE")
+    if engine and report_by == "evidently":
+        raise click.UsageError("evidently's report needs the rows, which --engine does not keep: leave --engine out")
     if engine and compatible:
         raise click.UsageError("--compatible needs every value, and --engine counts in bins: leave --engine out")
     sides = ((reference, reference_query), (current, current_query))

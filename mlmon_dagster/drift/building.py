@@ -35,13 +35,16 @@ def built(
     pass counts every row. The same rows in the same order give the same column, however they are cut into pieces.
     """
     known: Column | None = None
-    few = True
+    few, any_rows = True, False
     low: Array | None = None
     high: Array | None = None
     for piece in pieces():
+        any_rows = True
         if piece.present and piece.ordered:
             low = piece.ascending[:1] if low is None else min(low, piece.ascending[:1])
             high = piece.ascending[-1:] if high is None else max(high, piece.ascending[-1:])
+        if few and not exact and piece.ordered and len(piece.values) > EXACT:
+            few, known = False, None
         if few:
             known = piece if known is None else add(known, piece)
             few = exact or len(known.values) <= (EXACT if known.ordered else TEXTS)
@@ -50,10 +53,11 @@ def built(
                     f"column {name!r} has more than {TEXTS:,} distinct texts: it identifies rows and is no category",
                     hint="leave it out",
                 )
-    if known is None:
+    if not any_rows:
         return Column(name, "numeric", np.zeros(0))
-    if few:
+    if few and known is not None:
         return known if exact else compact(known)
+    known = None  # its memory serves the second pass
     grid = Grid.of(_reaching(sample(), low, high))
     total: Column | None = None
     for piece in pieces():
@@ -62,9 +66,10 @@ def built(
     return total
 
 
-def _reaching(sample: Column, *ends: Array | None) -> Column:
+def _reaching(sample: Column, low: Array | None, high: Array | None) -> Column:
     """The sample with the smallest and the largest value of all, where it missed them."""
-    for end in ends:
-        if end is not None and not np.isin(end, sample.ascending).all():
-            sample = add(sample, Column(sample.name, sample.kind, end))
-    return sample
+    held = sample.ascending
+    if low is None or high is None or sample.weights is not None:
+        return sample
+    below, above = (low, high) if not len(held) else (low[low < held[0]], high[high > held[-1]])
+    return sample.but(ascending=np.concatenate([below, held, above])) if len(below) + len(above) else sample

@@ -86,3 +86,12 @@ def test_a_file_of_bytes_says_nothing_that_a_terminal_would_obey(tmp_path: Path)
     )
     assert isinstance(result.exception, DataError)
     assert str(result.exception).replace("\n", "").isprintable()
+
+
+def test_a_report_that_cannot_come_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"price": np.arange(200.0)}), file)
+    arguments = ["drift", "--reference", str(file), "--current", str(file), "--report-by", "evidently"]
+    for more, says in (([], "add --report FILE"), (["--report", "x.html", "--engine", "duckdb"], "leave --engine out")):
+        result = CliRunner().invoke(group, [*arguments, *more])
+        assert (result.exit_code, says in result.output, "verdict" in result.output) == (2, True, False)

@@ -111,7 +111,7 @@ def peak_mib(*arguments: str) -> float:
         "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024); sys.exit(done.returncode)"
     )
-    command = [str(Path(sys.executable).parent / "mlmon"), "drift", *arguments, "--fail-on", "never"]
+    command = [str(Path(sys.executable).parent / "mlmon"), *arguments]
     done = subprocess.run([sys.executable, "-c", measured, *command], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
@@ -123,6 +123,20 @@ def test_a_large_parquet_file_is_compared_in_constant_memory_by_itself() -> None
             writer.write_table(pa.table({"price": random.normal(size=500_000)}))
     assert Path("large.parquet").stat().st_size > 64_000_000
     sides = ("--reference", "year.parquet", "--current", "large.parquet", "--columns", "price")
-    assert peak_mib(*sides) < peak_mib(*sides, "--engine", "memory") - 150
+    compared = ("drift", *sides, "--fail-on", "never")
+    assert peak_mib(*compared) < peak_mib(*compared, "--engine", "memory") - 150
     answer = told("drift", *sides)
     assert (answer["window"]["rows"], answer["columns"][0]["verdict"]) == (12_000_000, "ok")
+
+
+@pytest.mark.slow
+def test_a_profile_of_any_number_of_rows_is_made_and_compared_with_in_256_mib() -> None:
+    """What takes most is the sample of a million rows that edges are taken from, and of these whole numbers."""
+    random = np.random.default_rng(2)
+    with pq.ParquetWriter("large.parquet", pa.schema([("price", pa.float64()), ("id", pa.int64())])) as writer:
+        for _ in range(16):
+            columns = {"price": random.normal(size=500_000), "id": random.integers(0, 10**9, 500_000)}
+            writer.write_table(pa.table(columns))
+    assert peak_mib("profile", "build", "large.parquet", "--out", "large.profile") < 256
+    sides = ("--reference", "large.profile", "--current", "large.parquet")
+    assert peak_mib("drift", *sides, "--fail-on", "never") < 256
