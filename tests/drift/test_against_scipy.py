@@ -2,17 +2,20 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from often import often
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.method import shares
+from mlmon_dagster.drift.methods.category_shift import CategoryShift
 from mlmon_dagster.drift.methods.chi_square import ChiSquare
 from mlmon_dagster.drift.methods.hellinger import Hellinger
 from mlmon_dagster.drift.methods.jensen_shannon import JensenShannon
 from mlmon_dagster.drift.methods.ks import Ks
+from mlmon_dagster.drift.methods.linf import Linf
 from mlmon_dagster.drift.methods.missing import Missing
 from mlmon_dagster.drift.methods.psi import Psi
 from mlmon_dagster.drift.methods.wasserstein import Wasserstein
@@ -30,7 +33,7 @@ def column(values: object) -> Column:
     return Column.of("x", values)
 
 
-@settings(max_examples=150, deadline=None)
+@often
 @given(VALUES, VALUES)
 def test_ks_equals_brute_force_as_a_fraction(before: list[int], now: list[int]) -> None:
     gaps = [abs(sum(a <= v for a in before) * len(now) - sum(b <= v for b in now) * len(before)) for v in before + now]
@@ -112,3 +115,26 @@ def test_identifiers_beyond_2_to_the_53_are_told_apart() -> None:
     before, now = np.arange(2**60, 2**60 + 100), np.arange(2**60 + 50, 2**60 + 150)
     assert Ks().measure(column(before), column(now)).value == 0.5
     assert Wasserstein().measure(column(before), column(now)).value > 1
+
+
+@often
+@given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=60), st.lists(st.sampled_from("abcde"), min_size=1))
+def test_category_shift_is_the_largest_two_proportion_z_per_row(before: list[str], now: list[str]) -> None:
+    found = CategoryShift().measure(column(before), column(now)).value
+    known = set(before)
+    expected = 0.0
+    for inside in [{name} for name in known] + [set("abcde") - known]:
+        table = [[sum(one in inside for one in side), sum(one not in inside for one in side)] for side in (before, now)]
+        if np.all(np.sum(table, axis=0)):
+            z = np.sqrt(stats.chi2_contingency(table, correction=False).statistic)
+            expected = max(expected, float(z * np.sqrt(1 / len(before) + 1 / len(now))))
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_category_shift_sees_a_rare_category_and_one_of_many() -> None:
+    rare, many = ["a"] * 9950 + ["b"] * 50, [f"c{place % 100}" for place in range(10_000)]
+    grown = {"b": ["a"] * 960 + ["b"] * 40, "c7": [f"c{place % 100}" for place in range(960)] + ["c7"] * 40}
+    for name, reference in (("b", rare), ("c7", many)):
+        shifted = column(grown[name])
+        assert Linf().measure(column(reference), shifted).value < Linf.default_threshold / 2
+        assert CategoryShift().measure(column(reference), shifted).value > CategoryShift.default_threshold

@@ -26,7 +26,7 @@ def test_every_method_of_a_column_has_a_verdict_of_its_own() -> None:
     judged = judge(PROFILE, window(NUMBERS[:400]), monitor())
     assert [(one.column, one.method) for one in judged] == [
         ("x", "ks"), ("x", "psi"), ("x", "tails"), ("x", "missing"),
-        ("city", "psi"), ("city", "linf"), ("city", "missing"),
+        ("city", "psi"), ("city", "category_shift"), ("city", "missing"),
     ]  # fmt: skip
     assert {one.verdict for one in judged} == {"ok"}
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numbers_of_all_kinds import columns
+from often import often
 
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.kolmogorov import largest_gap
@@ -22,9 +23,9 @@ def few_cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return iter(())
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(columns(), columns(), st.sampled_from([np.float64, np.float32]), st.integers(0, 3))
 @pytest.mark.usefixtures("few_cells")
+@often
+@given(columns(), columns(), st.sampled_from([np.float64, np.float32]), st.integers(0, 3))
 def test_cells_give_the_same_fraction_as_the_order(before: np.ndarray, now: np.ndarray, dtype: type, gaps: int) -> None:
     with np.errstate(over="ignore"):
         rows = np.concatenate([now.astype(dtype), [np.nan, np.inf, -np.inf][:gaps]]).astype(dtype)

@@ -1,14 +1,14 @@
 """The kernel against brute force and scipy, over every kind of numbers: exact is exact, and bounds hold."""
 
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numbers_of_all_kinds import columns, numbers
+from often import often
 from scipy import stats
 
 from mlmon_dagster.drift.bins import Bins, binned, merged
@@ -17,19 +17,6 @@ from mlmon_dagster.drift.grid import BITS, Grid
 from mlmon_dagster.drift.kolmogorov import largest_gap
 from mlmon_dagster.drift.search import at_most, below, previous
 from mlmon_dagster.drift.transport import area
-
-
-def often(test: Callable[..., None]) -> Callable[..., None]:
-    """500 cases in `make test`, 10,000 in `make test-long`."""
-    quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
-
-    @pytest.mark.parametrize("cases", [500, pytest.param(10_000, marks=pytest.mark.slow)])
-    def runs(cases: int) -> None:
-        settings(max_examples=cases, deadline=None, suppress_health_check=quiet, database=None)(test)()
-
-    runs.__name__, runs.__doc__ = test.__name__, test.__doc__
-    return runs
-
 
 SHORT = {"PART": 3, "SPLIT": 2, "ENOUGH": 4, "LONG": 8, "SEEN": 3, "FEW": 6}
 """What makes few rows go the ways of many."""

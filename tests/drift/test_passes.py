@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numbers_of_all_kinds import columns, numbers
+from often import often
 
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.kolmogorov import largest_gap
 from mlmon_dagster.drift.passes import exact_gap
 
 
-@settings(max_examples=300, deadline=None)
+@often
 @given(columns(), columns(), st.integers(1, 4), st.sampled_from([1, 5, 100]), st.sampled_from([2, 6, 4000]))
 def test_passes_give_the_fraction_that_all_values_give(
     before: np.ndarray, now: np.ndarray, pieces: int, values: int, levels: int

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from often import often
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -12,7 +13,7 @@ from mlmon_dagster.drift.ranking import ranked
 SCORE = st.floats(-1e300, 1e300) | st.sampled_from([-1.0, -0.0, 0.0, 0.5, 5e-324, 1.0])
 
 
-@settings(max_examples=400, deadline=None)
+@often
 @given(st.lists(SCORE, min_size=1, max_size=40), st.lists(SCORE, min_size=1, max_size=40))
 def test_every_pair_is_counted(positive: list[float], negative: list[float]) -> None:
     pairs = sum((p > n) - (p < n) for p in positive for n in negative)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numbers_of_all_kinds import columns
+from often import often
 
 from mlmon_dagster.drift import units
 from mlmon_dagster.drift.bins import binned
@@ -38,7 +39,7 @@ def both_ways(rows: np.ndarray, grid: Grid) -> None:
     assert numbers_of(unsorted, grid) == numbers_of(Column.of("x", rows), grid)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@often
 @given(columns(), columns(), st.sampled_from([np.float64, np.float32]), st.integers(0, 3))
 def test_every_number_is_the_same(before: np.ndarray, now: np.ndarray, dtype: type, gaps: int) -> None:
     with np.errstate(over="ignore"):
