@@ -40,7 +40,8 @@ def _asked(clients, rounds):
 
 
 def test_clients_that_come_again_share_batches_though_they_began_apart(monkeypatch):
-    monkeypatch.setattr(microbatch, "LONGEST_PATIENCE_SECONDS", 1.0)  # also where the machine is busy
+    monkeypatch.setattr(microbatch, "PATIENCE", 20.0)
+    monkeypatch.setattr(microbatch, "LONGEST_PATIENCE_SECONDS", 1.0)  # enough where the machine is busy
     batches, answers = _asked(clients=6, rounds=10)
     assert [[value for value, _ in one] for one in answers] == [
         [2 * (100 * place + number) for number in range(10)] for place in range(6)
