@@ -12,6 +12,7 @@ from mlmon_dagster.drift.estimation.dle import Dle
 from mlmon_dagster.drift.estimation.estimate import Estimate
 from mlmon_dagster.drift.estimation.estimator import Estimator
 from mlmon_dagster.drift.estimation.expectation import Expected
+from mlmon_dagster.drift.histogram import number_text
 from mlmon_dagster.drift.performance import PERFORMANCE, Outcomes
 from mlmon_dagster.errors import DataError, InputError, MissingError
 from mlmon_dagster.pipeline.monitoring import ESTIMATE, LABEL, Performance
@@ -77,8 +78,8 @@ def _judged(declared: Performance, estimate: Estimate, expected: Expected) -> Ch
     name, higher = declared.metric, PERFORMANCE[declared.metric].better == "higher"
     metrics = {f"estimate.{name}": estimate.value, f"estimate.{name}.low": estimate.low}
     metrics |= {f"estimate.{name}.high": estimate.high, "estimate.validity": estimate.validity}
-    text = f"{name} is estimated as {estimate.value:.4g} ({estimate.low:.4g} to {estimate.high:.4g}), on the reference "
-    text += f"it is {expected.value:.4g}"
+    value, low, high = (number_text(one) for one in (estimate.value, estimate.low, estimate.high))
+    text = f"{name} is estimated as {value} ({low} to {high}), on the reference it is {number_text(expected.value)}"
     if not estimate.believed:
         return CheckResult(ESTIMATE, "insufficient", f"{text}; do not believe it: {estimate.doubt}", metrics)
     best = estimate.high if higher else estimate.low

@@ -13,6 +13,7 @@ from mlmon_dagster.assets.segments import explained, masks
 from mlmon_dagster.assets.stage import CheckResult, StageRun
 from mlmon_dagster.drift.estimation.expectation import Expectation, Expected
 from mlmon_dagster.drift.frames import columns_of
+from mlmon_dagster.drift.histogram import number_text
 from mlmon_dagster.drift.judging import judge
 from mlmon_dagster.drift.performance import PERFORMANCE, measure_outcomes
 from mlmon_dagster.drift.performance.error import standard_error
@@ -215,7 +216,8 @@ def _compared(declared: Performance, expected: Expected, metrics: dict[str, floa
     said = f"{abs(loss):.1%} {'worse' if loss > 0 else 'better'}, up to {declared.tolerance:.0%} worse is accepted"
     if loss > declared.tolerance and not certain:
         said += "; so few labels may give that by chance"
-    text = f"{name} is {value:.6g} ± {CERTAIN * error:.2g}, on the reference {expected.value:.6g} ({said})"
+    text = f"{name} is {number_text(value)} ± {number_text(float(f'{CERTAIN * error:.2g}'))}"
+    text += f", on the reference {number_text(expected.value)} ({said})"
     return CheckResult(PERFORMANCE_DRIFT, verdict, text, {**metrics, "performance.loss": loss})  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from mlmon_dagster.adapters.tables import arrays_of
 from mlmon_dagster.assets.outcomes import outcomes_of
+from mlmon_dagster.drift.histogram import number_text
 from mlmon_dagster.drift.performance import PERFORMANCE
 from mlmon_dagster.drift.segments import LossTable, worst_segment
 from mlmon_dagster.errors import InputError
@@ -73,7 +74,9 @@ def explained(
     worst = worst_segment(columns, loss)
     said = []
     if worst is not None:
-        said.append(f"worst where {worst.text} (mean loss {worst.loss:.4g}, elsewhere {worst.rest:.4g})")
+        said.append(
+            f"worst where {worst.text} (mean loss {number_text(worst.loss)}, elsewhere {number_text(worst.rest)})"
+        )
     table: tuple[Mapping[str, object], ...] = ()
     if before is not None and set(before.encoder.codings) <= set(names):
         causes = before.causes(columns, loss)

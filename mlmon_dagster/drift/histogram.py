@@ -68,12 +68,16 @@ def label(value: object, kind: Kind) -> str:
     if kind == "boolean":
         return "true" if value else "false"
     if kind == "numeric" and isinstance(value, int | float):
-        return _number(value)
+        return number_text(value)
     return str(value)
 
 
-def _number(value: float) -> str:
-    """Four digits that count, without an exponent where people write none."""
+def number_text(value: float) -> str:
+    """Four digits that count, without an exponent where people write none.
+
+    >>> number_text(95052.52), number_text(0.0528), number_text(3e-9), number_text(21613)
+    ('95,050', '0.0528', '3e-09', '21,613')
+    """
     if isinstance(value, int):
         return f"{value:,}" if 10_000 <= abs(value) < 10**12 else str(value)
     return f"{float(f'{value:.4g}'):,.0f}" if 10_000 <= abs(value) < 1e12 else f"{value:.4g}"

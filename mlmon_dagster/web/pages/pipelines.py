@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from markupsafe import Markup
 
 from mlmon_dagster.adapters.report import plots
+from mlmon_dagster.drift.histogram import number_text
 from mlmon_dagster.governance.check import Judged
 from mlmon_dagster.lifecycle.desk import Desk
 from mlmon_dagster.pipeline.stages import STAGES
@@ -140,7 +141,7 @@ def _plot(name: str, values: Mapping[str, float], threshold: float | None = None
     keys = sorted(values)[-WINDOWS:]
     shown = [value if value == value else None for value in (values[key] for key in keys)]
     drawn = Markup(plots.trend(name, keys, shown, [threshold] * len(keys)))  # noqa: S704 - escaped as it is drawn
-    newest = "no number" if shown[-1] is None else f"{shown[-1]:.4g}"
+    newest = "no number" if shown[-1] is None else number_text(shown[-1])
     return Plot(name, drawn, newest, alarming)
 
 
