@@ -72,7 +72,7 @@ SEGMENTS = {"luxury": "size > 130 AND city = 'Ulm'", "small": "size < 80", "nobo
 def judged(folder, seed=2, rows=4000, **changed):
     reference, labels = world(6000, 1)
     known = stage(folder, labels, **SEGMENTS)
-    expectation = expect(known, reference, reference["prediction"].to_numpy(), reference, Version().inputs)
+    expectation, _ = expect(known, reference, reference["prediction"].to_numpy(), reference, Version().inputs)
     window, now = world(rows, seed, **changed)
     ports = SimpleNamespace(registry=Files(expectation.to_bytes()))
     checks, metrics = label_checks(stage(folder, now, **SEGMENTS), ports, Version(), window)
@@ -108,7 +108,7 @@ def test_a_loss_that_comes_from_where_inputs_lie_names_the_column(tmp_path):
 
 def test_what_is_expected_comes_back_with_segments_and_losses(tmp_path):
     reference, labels = world(2000, 1)
-    expectation = expect(
+    expectation, _ = expect(
         stage(tmp_path, labels, **SEGMENTS), reference, reference["prediction"].to_numpy(), reference, Version().inputs
     )
 
@@ -144,7 +144,7 @@ def test_a_condition_that_cannot_be_computed_is_named_with_the_columns_there_are
 def test_a_segment_that_cannot_be_computed_is_an_error_and_never_green(tmp_path):
     reference, labels = world(2000, 1)
     known = stage(tmp_path, labels)
-    expectation = expect(known, reference, reference["prediction"].to_numpy(), reference, Version().inputs)
+    expectation, _ = expect(known, reference, reference["prediction"].to_numpy(), reference, Version().inputs)
     ports = SimpleNamespace(registry=Files(expectation.to_bytes()))
 
     checks, _ = label_checks(stage(tmp_path, labels, odd="sise > 1"), ports, Version(), reference)
