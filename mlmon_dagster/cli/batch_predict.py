@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,10 @@ from mlmon_dagster.errors import InputError, MlmonError
 if TYPE_CHECKING:
     from mlmon_dagster.adapters.batch.folder import BatchFolder, DoneFile
     from mlmon_dagster.settings import Settings
+
+
+Scoring = Callable[["BatchFolder", "list[Path]", bool], "tuple[list[DoneFile], dict[str, str]]"]
+"""Scores files of a folder, showing progress where that is wanted: what became of them, and why some failed."""
 
 
 @click.command("batch-predict", short_help="Score a folder of Parquet files into another.")
@@ -56,16 +60,20 @@ def command(
         raise InputError("give either --model or --model-dir", hint="mlmon batch-predict IN OUT --model house_prices")
     from mlmon_dagster.settings import read_settings
 
-    with tempfile.TemporaryDirectory(prefix="mlmon-") as temporary:
-        place, version = directory or Path(temporary) / "model", 0
+    settings = read_settings()
+    session = _session(master) if engine == "spark" else None
+    shared = settings.home if session is not None else None  # workers reach it under the same path
+    if shared is not None:
+        shared.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mlmon-", dir=shared) as temporary:
+        place, version = (directory or Path(temporary) / "model").resolve(), 0
         if name is not None:
-            version = _export(place, read_settings(), name, number)
-        if engine == "spark":
-            return _on_spark(source, target, place, version, master, as_json)
+            version = _export(place, settings, name, number)
         from mlmon_dagster.adapters.batch.folder import BatchFolder
         from mlmon_dagster.adapters.batch.scorer import BatchScorer
 
-        return _score(BatchFolder(source, target, BatchScorer.open(place, version)), as_json)
+        folder = BatchFolder(source.resolve(), target.resolve(), BatchScorer.open(place, version))
+        return _score(folder, as_json, _here if session is None else _on_spark(session, place))
 
 
 def _export(place: Path, settings: "Settings", name: str, number: int | None) -> int:
@@ -81,18 +89,12 @@ def _export(place: Path, settings: "Settings", name: str, number: int | None) ->
     return version.number
 
 
-def _score(folder: "BatchFolder", as_json: bool) -> int:
-    from mlmon_dagster.adapters.batch.folder import count_rows
-
+def _score(folder: "BatchFolder", as_json: bool, scoring: Scoring) -> int:
     files = folder.files()
     done: dict[Path, DoneFile] = {file: found for file in files if (found := folder.done(file)) is not None}
-    left, kept, failed = [file for file in files if file not in done], len(done), {}
-    with _progress(sum(map(count_rows, left)), show=not as_json) as progress:
-        for file in left:
-            try:
-                done[file] = folder.score(file, progress)
-            except MlmonError as error:
-                failed[str(file)] = error.message
+    left, kept = [file for file in files if file not in done], len(done)
+    new, failed = scoring(folder, left, not as_json) if left else ([], {})
+    done |= {folder.source / one.file: one for one in new}
     rows, aside = sum(one.rows for one in done.values()), sum(one.set_aside for one in done.values())
     high = sum(one.high for one in done.values())
     total = sum(one.drift_score * one.rows for one in done.values() if one.drift_score is not None)
@@ -113,15 +115,38 @@ def _score(folder: "BatchFolder", as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _on_spark(source: Path, target: Path, model: Path, version: int, master: str | None, as_json: bool) -> int:
-    from mlmon_dagster.adapters.batch.spark import score_on_spark
+def _here(folder: "BatchFolder", files: "list[Path]", show: bool) -> "tuple[list[DoneFile], dict[str, str]]":
+    """What became of the files, and why some could not be scored."""
+    from mlmon_dagster.adapters.batch.folder import count_rows
 
-    aside = score_on_spark(source, target, model, version, master)
-    if as_json:
-        output.document({"output": str(target), "set_aside": aside, "version": version, "engine": "spark"})
-    else:
-        click.echo(f"{source} was scored into {target}; {aside:,} rows were left out")
-    return 0
+    done, failed = [], {}
+    with _progress(sum(map(count_rows, files)), show=show) as progress:
+        for file in files:
+            try:
+                done.append(folder.score(file, progress))
+            except MlmonError as error:
+                failed[str(file)] = error.message
+    return done, failed
+
+
+def _on_spark(session: Any, model: Path) -> Scoring:
+    """The same by Spark's workers."""
+    from mlmon_dagster.adapters.batch.spark import score_files_on_spark
+
+    return lambda folder, files, show: score_files_on_spark(session, folder, model, files)
+
+
+def _session(master: str | None) -> Any:
+    try:
+        import pyspark  # noqa: F401 - asked for only here
+    except ImportError:
+        raise InputError(
+            "pyspark is not installed, so nothing can be scored on Spark",
+            hint="install pyspark and Java, or leave out --engine spark: one machine scores millions of rows a minute",
+        ) from None
+    from mlmon_dagster.adapters.engines.spark import Spark
+
+    return Spark(master=master).session()
 
 
 @contextmanager

@@ -1,8 +1,6 @@
-"""The same scoring on Spark: every executor scores its own pieces of the folder."""
+"""The same scoring on Spark: workers score the pieces of a window, or the files of a folder."""
 
 import json
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.adapters.batch.folder import BatchFolder, DoneFile
-from mlmon_dagster.adapters.batch.scorer import INVALID, BatchScorer, Numbers, as_batch, check_columns
-from mlmon_dagster.errors import FailedError, InputError, MlmonError
+from mlmon_dagster.adapters.batch.scorer import INVALID, BatchScorer, Numbers, as_batch
+from mlmon_dagster.errors import FailedError, MlmonError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,45 +22,6 @@ EXAMPLES = 1000
 
 PLACE = "__place"
 """Column of a row's place in its window; Spark promises no order."""
-
-
-def score_on_spark(source: Path, target: Path, model: Path, version: int, master: str | None = None) -> int:
-    """Scores the whole folder into `target`, which must not hold anything; the number of rows that were set aside.
-
-    `model` is the model directory, which every executor must reach under the same path. Raises `InputError` where
-    pyspark is not installed. Rows that the model does not take are counted and left out.
-    """
-    try:
-        from pyspark.sql import SparkSession
-        from pyspark.sql.pandas.types import from_arrow_schema
-    except ImportError:
-        raise InputError(
-            "pyspark is not installed, so nothing can be scored on Spark",
-            hint="install pyspark and Java, or leave out --engine spark: one machine scores millions of rows a minute",
-        ) from None
-    if target.exists() and any(target.iterdir()):
-        raise InputError(f"{target} is not empty: Spark writes a folder as a whole", hint="choose another folder")
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.appName("mlmon batch-predict")
-    spark = (builder.master(master) if master else builder).getOrCreate()
-    scorer = BatchScorer.open(model, version)
-    frame = spark.read.parquet(str(source))
-    check_columns(tuple(frame.columns), scorer, str(source))
-    counter = spark.sparkContext.accumulator(0)
-    directory, digest = str(model), scorer.digest
-
-    def score(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
-        worker = BatchScorer.open(Path(directory), version, digest)
-        for batch in batches:
-            scored = worker.score(batch)
-            counter.add(scored.aside.num_rows)
-            yield scored.rows
-
-    example = scorer.score(_arrow(frame.limit(1)))
-    schema = from_arrow_schema(example.rows.schema)
-    with _told_failing(str(source)):
-        frame.mapInArrow(score, schema).write.mode("error").parquet(str(target))
-    return int(counter.value)
 
 
 def numbers_on_spark(session: Any, scorer: BatchScorer, model: Path, table: "pa.Table") -> Numbers:
@@ -180,8 +139,3 @@ def _told_failing(what: str) -> Iterator[None]:
         yield
     except Exception as error:  # Spark's errors come from another language and have no common base
         raise FailedError(f"Spark could not score {what}: {str(error).splitlines()[0]}") from error
-
-
-def _arrow(frame: Any) -> "pa.RecordBatch":
-    """The frame as Arrow; without pandas in between, so that types stay."""
-    return as_batch(frame.toArrow())
