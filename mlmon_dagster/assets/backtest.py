@@ -15,6 +15,7 @@ from mlmon_dagster.drift.budget import AlarmBudget
 from mlmon_dagster.drift.judging import Evidence, exceeding, judge_all
 from mlmon_dagster.drift.monitor import Drift, Monitor, Verdict, window_verdict
 from mlmon_dagster.drift.multivariate.judging import is_joint
+from mlmon_dagster.drift.peers import Compatible
 from mlmon_dagster.drift.persistence import Persistence
 from mlmon_dagster.errors import InputError, MissingError
 from mlmon_dagster.pipeline.monitors import require_fitting
@@ -32,9 +33,21 @@ class Change:
     alarm_budget: AlarmBudget | None = None
     persistence: Persistence | None = None
 
+    def fits(self, monitor: Monitor) -> bool:
+        """Whether it can be tried on the monitor."""
+        if self.method is None and self.threshold is None and self.alarm_budget is None:
+            return True
+        another = self.method is not None and self.method not in names(family_of(monitor))
+        return not another and not isinstance(monitor.method, Compatible)
+
     def of(self, monitor: Monitor) -> Monitor:
         """The monitor so changed. A threshold or a budget alone replaces the other, as it would in the declaration."""
         family = family_of(monitor)
+        if not self.fits(monitor) and isinstance(monitor.method, Compatible):
+            raise InputError(
+                f"{monitor.name} judges by the rule of {monitor.method.peer}: no other method, threshold or budget",
+                hint="name another monitor, or try --persistence alone",
+            )
         if self.method is not None and self.method not in names(family):
             several = "several columns at once" if family == "joint" else "single columns"
             raise InputError(
@@ -86,6 +99,8 @@ def replay(
 ) -> Iterator[Replayed]:
     """Judges every recorded window from `since` to `until` (keys, both included) again, oldest first.
 
+    Without a named monitor, by every monitor that the change fits.
+
     `stage` is monitoring in the environment that is replayed, for any window. Each window is compared with the
     reference of the version that predicted it. Persistence counts what the replay itself found. A budget that the
     version was not calibrated for is calibrated here on the same reference, whose rows are read again where they are
@@ -93,8 +108,10 @@ def replay(
     Raises `MissingError` for a monitor that is not declared or an environment without recorded windows.
     """
     declared = _monitors(stage.pipeline, monitor)
-    if change.method is not None and monitor is None:
-        declared = {name: one for name, one in declared.items() if change.method in names(family_of(one))}
+    if monitor is None:
+        declared = {name: one for name, one in declared.items() if change.fits(one)}
+    if not declared:
+        raise MissingError(f"{stage.pipeline.name} has no monitor that this could be tried on")
     monitors = {name: change.of(one) for name, one in declared.items()}
     try:
         require_fitting(stage.pipeline.windows, monitors)

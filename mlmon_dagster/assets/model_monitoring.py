@@ -1,6 +1,6 @@
 """Stage 7: measures a scored window against the reference, judges it, and compares predictions with late labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -96,7 +96,7 @@ def _judge_monitors(
 
 
 def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> CheckResult:
-    telling = [one.reason for one in judged if (one.verdict != "ok" or one.exceeds) and not _thin_segment(one)]
+    telling = _told([one for one in judged if (one.verdict != "ok" or one.exceeds) and not _thin_segment(one)])
     telling += _thin_segments(judged)
     measured = {drift.metric: drift.value for drift in judged if drift.value is not None}
     if persists:
@@ -118,6 +118,19 @@ def _monitor_check(name: str, judged: tuple[Drift, ...], *, persists: bool) -> C
     columns = f"{len(judged)} columns stay" if len(judged) != 1 else "1 column stays"
     reason = "; ".join(telling) or f"{columns} within {'their thresholds' if len(judged) != 1 else 'its threshold'}"
     return CheckResult(name, window_verdict(judged), reason, measured, table=table)
+
+
+def _told(drifts: Sequence[Drift]) -> list[str]:
+    """One phrase for each column: the reason of its largest distance, and by which other methods it drifted too."""
+    found: dict[tuple[str, str], list[Drift]] = {}
+    for one in drifts:
+        found.setdefault((one.place, one.verdict), []).append(one)
+    said = []
+    for several in found.values():
+        first, *others = sorted(several, key=lambda one: -(one.value or 0) / (one.threshold or 1))
+        also = [f"{one.method} ({one.value:.3g} above {one.threshold:.3g})" for one in others if one.threshold]
+        said.append(first.reason + (f"; so by {', '.join(also)}" if also else ""))
+    return said
 
 
 def _thin_segment(drift: Drift) -> bool:

@@ -19,7 +19,7 @@ COLOURS = {"ok": "green", "drift": "bold red", "insufficient": "yellow", "no_dat
 @click.command("backtest", short_help="Replay recorded windows with another threshold, method or budget.")
 @click.argument("pipeline")
 @click.option("--environment", metavar="NAME", help="Default: the last one that has recorded windows.")
-@click.option("--monitor", metavar="NAME", help="Only this monitor (default: every monitor).")
+@click.option("--monitor", metavar="NAME", help="Only this monitor (default: all it fits).")
 @click.option("--method", metavar="NAME", help="Another drift method, or joint method, for monitors of such.")
 @click.option("--threshold", type=float, help="Another threshold.")
 @click.option("--alarm-budget", metavar="BUDGET", help="An alarm budget, such as '1 per quarter'.")
@@ -105,10 +105,12 @@ def _stage(declared: "Declared", environment: str, ports: "Ports") -> "StageRun"
 def _change(method: str | None, threshold: float | None, alarm_budget: str | None, persistence: str | None) -> "Change":
     from mlmon_dagster.assets.backtest import Change
     from mlmon_dagster.drift.budget import AlarmBudget
-    from mlmon_dagster.plugins import load, names
+    from mlmon_dagster.errors import MissingError
+    from mlmon_dagster.plugins import names, unknown
 
-    if method is not None and method not in names("joint"):
-        load("method", method)
+    known = (*names("method"), *names("joint"))
+    if method is not None and method not in known:
+        raise MissingError(unknown("method", method, known))
     if threshold is not None and threshold <= 0:
         raise click.UsageError(f"--threshold: expected a distance above 0, got {threshold:g}")
     try:
@@ -137,7 +139,7 @@ def _row(one: "Replayed") -> dict[str, Any]:
         "replayed": one.verdict,
         "drifted": list(one.drifted),
         "columns": [
-            {"column": drift.column, "method": drift.method, "value": _finite(drift.value),
+            {"column": drift.column, "segment": drift.segment, "method": drift.method, "value": _finite(drift.value),
              "threshold": _finite(drift.threshold), "verdict": drift.verdict}
             for drift in one.drifts
         ],
@@ -185,4 +187,4 @@ def _strongest(one: "Replayed") -> str:
         return next((drift.reason for drift in one.drifts), "")
     worst = max(measured, key=lambda drift: float(drift.value or 0) / float(drift.threshold or 1))
     more = f", and {len(one.drifted) - 1} more" if len(one.drifted) > 1 else ""
-    return f"{worst.column} {worst.method} {worst.value:.3g} / {worst.threshold:.3g}{more}"
+    return f"{worst.title} {worst.method} {worst.value:.3g} / {worst.threshold:.3g}{more}"

@@ -168,8 +168,14 @@ def parse_monitor(key: str, raw: object) -> Monitor:
         declared = plugins.validate(Threshold, {name: value for name, value in raw.items() if name in own})
     except ValidationError as error:
         problems += [plugins.relocated(problem) for problem in error.errors()]
-    family = "joint" if raw.get("use", key) in plugins.names("joint") else "method"
+    used, joint, single = raw.get("use", key), plugins.names("joint"), plugins.names("method")
+    family = "joint" if used in joint else "method"
     try:
+        if isinstance(used, str) and used not in (*joint, *single):
+            message = plugins.unknown("method", used, (*single, *joint))
+            kind = PydanticCustomError("unknown_plugin", "{message}", {"message": message})
+            details = InitErrorDetails(type=kind, loc=("use",), input=used)
+            raise ValidationError.from_exception_data("monitor", [details])
         method = plugins.parse(family, {name: value for name, value in raw.items() if name not in own}, key)
     except ValidationError as error:
         problems += [plugins.relocated(problem) for problem in error.errors()]

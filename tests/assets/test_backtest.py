@@ -81,3 +81,16 @@ def test_nothing_is_recorded_by_a_replay(judged: World) -> None:
     before = judged.ports.governance.judgements.history("flats", "dev")
     replayed(judged, Change(threshold=0.01))
     assert judged.ports.governance.judgements.history("flats", "dev") == before
+
+
+def test_a_change_is_tried_on_the_monitors_that_it_fits_and_a_named_one_that_it_does_not_fit_is_told(
+    judged: World,
+) -> None:
+    both = judged.declaring(**judged.monitors, theirs={"use": "ks", "column": "size", "compatible": "scipy"})
+    budget = Change(alarm_budget=AlarmBudget.parse("1 per quarter"))
+    assert {one.monitor for one in replayed(both, budget)} == {"inputs"}
+    assert {one.monitor for one in replayed(both)} == {"inputs", "theirs"}
+    with pytest.raises(InputError, match="theirs judges by the rule of scipy"):
+        replayed(both, budget, monitor="theirs")
+    with pytest.raises(MissingError, match="flats has no monitor that this could be tried on"):
+        replayed(both, Change(method="mmd"))

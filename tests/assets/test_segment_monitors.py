@@ -152,8 +152,11 @@ def test_recorded_windows_are_replayed_with_budgets_and_persistence_in_segments(
         watched.judge(day, version, shift=shift)
     plain = replayed(watched, Change())
     assert [one.verdict for one in plain] == [one.recorded for one in plain] == ["ok", "drift", "drift"]
-    budget = replayed(watched, Change(alarm_budget=AlarmBudget.parse("1 per quarter")))
-    assert [one.verdict for one in budget] == ["ok", "drift", "drift"]
-    assert "size in odd" in budget[1].drifted
+    for wanted in ("2 per quarter", "3 per year"):
+        budget = replayed(watched, Change(alarm_budget=AlarmBudget.parse(wanted)))
+        assert [one.verdict for one in budget] == ["ok", "drift", "drift"]
+        assert "size in odd" in budget[1].drifted
+        key = StageKey("flats", None, "feature_store")
+        watched.ports.outputs.write(key, "2026-01-05", features(0, shift=1.0), inputs={})  # no rows: from profiles
     patient = replayed(watched, Change(persistence=Persistence(2, 2)))
     assert [one.verdict for one in patient] == ["ok", "ok", "drift"]

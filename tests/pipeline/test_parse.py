@@ -38,6 +38,7 @@ MISTAKES = {
                          "did you mean port?"),
     "typo_in_a_feature": ('{call: "house', '{cal: "house', "UNKNOWN_FIELD", "cal:", "did you mean call?"),
     "unknown_method": ("use: ks", "use: kss", "UNKNOWN_PLUGIN", "kss", "did you mean ks?"),
+    "unknown_joint": ("use: ks", "use: pca_residul", "UNKNOWN_PLUGIN", "pca_residul", "did you mean pca_residual"),
     "unknown_channel": ("[console]", "[consol]", "UNKNOWN_PLUGIN", "consol", "did you mean console?"),
     "unknown_check_in_a_gate": ("price_ks]}", "price]}", "UNKNOWN_CHECK", "[inputs", "known: inputs, price_ks, slow"),
     "floor_of_prod": ("approvals: 2", "approvals: 1", "POLICY_FLOOR", "1, checks", "prod needs at least 2"),
