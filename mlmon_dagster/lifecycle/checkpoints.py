@@ -9,6 +9,7 @@ from mlmon_dagster.errors import MissingError, TamperedError
 from mlmon_dagster.governance.audit import GENESIS, Sealed, walk
 from mlmon_dagster.governance.checkpoints import Checkpoint, Key, key, note, opened
 from mlmon_dagster.governance.merkle import Tree, root_of
+from mlmon_dagster.lifecycle.clocks import refuse_skew
 from mlmon_dagster.ports import CheckpointStore, Ledger, Signer
 
 INTERVAL = timedelta(seconds=60)
@@ -62,8 +63,10 @@ def write_checkpoint(ledger: Ledger, notary: Notary, now: datetime) -> tuple[Che
     """Signs the log as it is now, on top of the last checkpoint, keeps it in every store, and returns it with its note.
 
     What follows the last checkpoint is verified on the way, so no checkpoint ever covers two histories. Raises
-    `TamperedError` when the log no longer goes on from where the last checkpoint left it.
+    `TamperedError` when the log no longer goes on from where the last checkpoint left it, `BlockedError` while the
+    clocks of this process and the database differ.
     """
+    refuse_skew(ledger)
     before = notary.newest() or Checkpoint(notary.name, Tree(), GENESIS, now)
     _refuse_other(ledger, before)
     last, leaves = before.chain, []

@@ -11,6 +11,7 @@ from mlmon_dagster.governance.models import Model
 from mlmon_dagster.governance.people import person_of
 from mlmon_dagster.governance.promotions import PENDING, Approval, Bound, Promotion, before
 from mlmon_dagster.governance.roles import MACHINE, PERMITTED, permit
+from mlmon_dagster.lifecycle.clocks import refuse_skew
 from mlmon_dagster.lifecycle.gate import evidence_of, live, rule_of
 from mlmon_dagster.lifecycle.governance import Act, Declaration, Governance, acting, known_actor, known_names
 from mlmon_dagster.lifecycle.once import Once
@@ -63,9 +64,11 @@ def approve(
 
     The entry holds the digest of what the gate said at that moment. When the evidence becomes worse afterwards, the
     approval no longer counts and can be given again. Raises `DeniedError` for the requester (under any name), machines
-    and roles that do not approve, `BlockedError` when the promotion is over, expired or bound to what has changed.
+    and roles that do not approve, `BlockedError` when the promotion is over, expired or bound to what has changed, and
+    while the clocks of this process and the database differ.
     """
     reason = readable(reason, "reason")
+    refuse_skew(governance.ledger)
     with _acting_on(governance, actor, promotion) as (act, asked):
         names = known_names(act.books)
         _refuse_own(act, asked, names)

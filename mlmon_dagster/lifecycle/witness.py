@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mlmon_dagster.errors import MlmonError
 from mlmon_dagster.governance.audit import Sealed
@@ -36,6 +36,9 @@ class WitnessedLedger:
 
     def rebuild(self) -> None:
         self.ledger.rebuild()
+
+    def skew(self) -> timedelta:
+        return self.ledger.skew()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from mlmon_dagster.governance.audit import Entry, Sealed
@@ -78,6 +79,10 @@ class Ledger(Protocol):
 
     def rebuild(self) -> None:
         """Writes every projection again from the log."""
+        ...
+
+    def skew(self) -> timedelta:
+        """How far this process's clock is behind that of where the log is kept; nothing where that is one machine."""
         ...
 
 

@@ -1,9 +1,12 @@
 """One web process: opens what it needs, listens, and ends gracefully."""
 
+import fcntl
 import logging
 import os
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlmon_dagster.errors import InputError
@@ -47,12 +50,13 @@ def open_web(settings: Settings, address: str) -> Web:
 def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serves until the process is asked to end; `ready` is called with the base URL once requests are answered.
 
-    Raises `InputError` when the address cannot be had.
+    Raises `InputError` when the address cannot be had, or another process serves the same SQLite database.
     """
     import uvicorn
 
     from mlmon_dagster.web.app import create_app
 
+    alone = _alone(settings)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
@@ -60,7 +64,27 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]
     _show_deliveries()
     server = uvicorn.Server(configured(app))
     app.router.on_startup.append(lambda: ready(address))
-    server.run(sockets=[listener])
+    with alone:
+        server.run(sockets=[listener])
+
+
+def _alone(settings: Settings) -> AbstractContextManager[object]:
+    """The one web process of a SQLite database, until this is left: rates and news of several would not be shared."""
+    if not settings.database_url.startswith("sqlite:"):
+        return nullcontext()
+    file = Path(f"{settings.database_url.partition('///')[2]}-web")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        held = file.open("a")
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            f"another mlmon web serves {settings.database_url} already",
+            hint="stop that one first; several web processes take Postgres (MLMON_DATABASE_URL)",
+        ) from error
+    except OSError as error:
+        raise InputError(f"{file} cannot be made: {error.strerror}") from error
+    return held
 
 
 def _show_deliveries() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import PIPELINE, Office
@@ -124,6 +125,61 @@ def test_a_server_that_is_set_up_wrongly_does_not_start(mlmon: Office, name: str
     assert answer.code == code, answer.err
     assert said in answer.err
     assert KEY not in answer.err
+
+
+def test_a_second_server_of_one_sqlite_database_does_not_start(mlmon: Office) -> None:
+    """E17: and when the first has ended, by itself or not, the next one does."""
+    first = started(mlmon.folder, "web", "--port", "0", "--json")
+    assert first.stdout is not None
+    try:
+        assert "{" in first.stdout.readline()
+        second = mlmon("web", "--port", "0")
+        assert second.code == 2
+        assert "another mlmon web serves" in second.err
+        assert "Postgres" in second.err
+    finally:
+        first.kill()
+        first.communicate()
+    third = started(mlmon.folder, "web", "--port", "0", "--json")
+    assert third.stdout is not None
+    try:
+        assert "{" in third.stdout.readline()
+    finally:
+        third.kill()
+        third.communicate()
+
+
+def test_sqlite_over_a_network_is_refused(mlmon: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E15: the table of mounts says that this folder is on EFS."""
+    mounts = mlmon.folder / "mountinfo"
+    mounts.write_text(
+        "21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n"
+        f"99 21 0:50 / {mlmon.folder} rw,relatime shared:2 - nfs4 fs-1.efs.eu-central-1.amazonaws.com:/ rw,vers=4.1\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr("mlmon_dagster.adapters.database.mounts.MOUNTS", mounts)
+    answer = mlmon("members", "list")
+    assert answer.code == 2
+    assert "nfs4" in answer.err
+    assert "Postgres" in answer.err
+    elsewhere = f"99 21 0:50 / {mlmon.folder}/elsewhere rw - nfs4 fs:/ rw\n"
+    mounts.write_text(f"21 1 8:1 / / rw - ext4 /dev/sda1 rw\n{elsewhere}", encoding="utf-8")
+    assert mlmon("members", "list").code == 0
+
+
+@pytest.mark.postgres
+def test_a_postgres_that_is_too_old_is_refused(
+    mlmon: Office, postgres_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E10: the driver says that the server is of version 12."""
+    from sqlalchemy.dialects.postgresql.base import PGDialect
+
+    url = postgres_server.fresh(mlmon.folder.name)
+    monkeypatch.setattr(PGDialect, "_get_server_version_info", lambda *_: (12, 22))
+    answer = mlmon("members", "list", MLMON_DATABASE_URL=url)
+    assert answer.code == 2
+    assert "PostgreSQL 12.22" in answer.err
+    assert "13 or newer" in answer.err
 
 
 def started(folder: Path, *words: str) -> "subprocess.Popen[str]":

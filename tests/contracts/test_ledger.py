@@ -2,11 +2,15 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from governed import CAST, START, Clock, declared, deployed, governed, judge, version
+from witnessed import notary
 
+from mlmon_dagster.adapters.database.ledger import DatabaseLedger
 from mlmon_dagster.adapters.database.opening import Database, open_database
 from mlmon_dagster.errors import BlockedError, InputError, TamperedError
 from mlmon_dagster.governance.alerts import Alert
@@ -16,6 +20,7 @@ from mlmon_dagster.governance.models import Model
 from mlmon_dagster.governance.promotions import Promotion
 from mlmon_dagster.governance.roles import MACHINE, Member
 from mlmon_dagster.lifecycle.alerts import raise_alert
+from mlmon_dagster.lifecycle.checkpoints import write_checkpoint
 from mlmon_dagster.lifecycle.deployments import open_promotion
 from mlmon_dagster.lifecycle.models import register_model
 from mlmon_dagster.lifecycle.promotions import approve, request_promotion
@@ -45,6 +50,32 @@ def test_an_entry_and_what_it_changes_are_kept_together(database: Database) -> N
         assert [member.name for member in reading.find(Member)] == ["ann"]
         assert reading.entries() == (sealed,)
     assert database.ledger.verify() == (1, sealed.hash)
+
+
+@pytest.mark.parametrize(("hours", "which"), [(0, ""), (-1, "behind"), (1, "ahead of")])
+def test_e49_with_a_clock_that_is_wrong_nobody_approves_and_nothing_is_signed(
+    database: Database, tmp_path: Path, hours: int, which: str
+) -> None:
+    """Where the log is kept on another machine: a SQLite file has the clock of who writes it."""
+    ledger = DatabaseLedger(database.engine, lambda: datetime.now(timezone.utc) + timedelta(hours=hours))
+    governance = replace(governed(database, Clock()), ledger=ledger)
+    register_model(governance, declared().pipeline, version(1), actor=MACHINE)
+    asked = request_promotion(governance, declared(), "dev", 1, actor="mia")
+
+    def both() -> None:
+        approve(governance, declared(), asked.id, actor="pia")
+        write_checkpoint(ledger, notary(tmp_path / "checkpoints"), START)
+
+    if hours and database.engine.dialect.name == "postgresql":
+        assert abs(abs(ledger.skew()) - timedelta(hours=1)) < timedelta(minutes=5)
+        with pytest.raises(BlockedError, match=which) as refusal:
+            both()
+        assert refusal.value.code == "CLOCK"
+        with pytest.raises(BlockedError, match=which):
+            write_checkpoint(ledger, notary(tmp_path / "checkpoints"), START)
+    else:
+        assert ledger.skew() == timedelta(0)
+        both()
 
 
 def test_an_exception_undoes_everything(database: Database) -> None:

@@ -43,6 +43,9 @@ class Paper:
     def lines(self, *, after: int = 0) -> Iterator[Sealed]:
         return (line for line in self._lines if line.seq > after)
 
+    def skew(self) -> timedelta:
+        return timedelta(0)
+
 
 def rechained(lines: Sequence[Sealed]) -> list[Sealed]:
     """The same payloads, numbered and chained anew: nothing in the database itself would show it."""

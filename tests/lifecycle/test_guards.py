@@ -7,7 +7,8 @@ with the guard the judge has nothing to say, without it the judge (or an asserti
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,28 @@ def started(office: Office, environment: str = "dev") -> Deployment:
     found = office.open(office.ready(environment))
     assert found
     return found
+
+
+@dataclass
+class Skewed:
+    """A ledger in a database whose clock is two minutes ahead of this machine's."""
+
+    ledger: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ledger, name)
+
+    def skew(self) -> timedelta:
+        return timedelta(minutes=2)
+
+
+def with_a_wrong_clock(office: Office) -> None:
+    id, right = asked(office), office.governance
+    office.governance = replace(right, ledger=Skewed(right.ledger))
+    try:
+        assert office.approve("pia", id) is None
+    finally:
+        office.governance = right
 
 
 def after_expiry(office: Office, act: Callable[[str], Any]) -> None:
@@ -287,6 +310,7 @@ MISSED: dict[str, Missed] = {
     "(running.version, running.digest) == (model.number, model.digest)": Missed(
         lambda o: (o.road("dev"), o.request("mia", "dev"))
     ),
+    "approve: refuse_skew(governance.ledger)": Missed(with_a_wrong_clock),
     "approve: _refuse_own(act, asked, names)": Missed(lambda o: o.approve("pia", asked(o, "prod", "pia"))),
     "approve: _refuse_over(governance, asked)": Missed(lambda o: after_expiry(o, lambda id: o.approve("pia", id))),
     "approve: _refuse_lapsed(act.books, declared, asked)": Missed(

@@ -16,6 +16,7 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
+from mlmon_dagster.adapters.database.mounts import refuse_network
 from mlmon_dagster.adapters.database.turns import turn
 from mlmon_dagster.errors import DeniedError, InputError, MlmonError, UnavailableError
 
@@ -55,6 +56,7 @@ def _postgres(url: URL) -> Engine:
 def _sqlite(path: str | None, url: str) -> Engine:
     if not path or path == ":memory:":
         raise InputError("the audit log cannot be kept in memory; MLMON_DATABASE_URL must name a file", hint=EXAMPLES)
+    refuse_network(Path(path))
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,8 +1,9 @@
 """The audit log and its projections in a database."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Engine, Select, func, insert, select, text, tuple_, update
@@ -137,8 +138,8 @@ class DatabaseTransaction(DatabaseReading):
 class DatabaseLedger:
     """See `ports.Ledger`. Commands queue: threads here, processes at the database's lock."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc)) -> None:
+        self._engine, self._clock = engine, clock
         self._commands = GroupCommit(engine)
 
     @contextmanager
@@ -177,6 +178,16 @@ class DatabaseLedger:
                 connection.execute(PROJECTIONS[kind].delete())
                 if records:
                     connection.execute(insert(PROJECTIONS[kind]), [_values(record) for record in records.values()])
+
+    def skew(self) -> timedelta:
+        """A slow answer is no skew: only what lies outside of the time that asking took counts."""
+        if self._engine.dialect.name == "sqlite":
+            return timedelta(0)
+        with connected(self._engine, writes=False) as connection:
+            asked = self._clock()
+            there: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            answered = self._clock()
+        return max(there - answered, timedelta(0)) + min(there - asked, timedelta(0))
 
 
 class _Read:

@@ -15,6 +15,7 @@ from mlmon_dagster.adapters.database.roles import refuse_unguarded
 from mlmon_dagster.adapters.database.schema import REVISION
 from mlmon_dagster.errors import InputError
 
+OLDEST_POSTGRES = (13,)
 MIGRATING = 7_306_117
 """Key of Postgres' advisory lock: one process migrates, the others wait."""
 
@@ -43,6 +44,7 @@ def open_database(url: str, *, guarded: bool = False) -> Database:
     """
     engine = open_engine(url)
     with connected(engine, writes=False) as connection:
+        _refuse_old(connection)
         current = _revision(connection)
     if current != REVISION:
         with connected(engine, writes=True) as connection:
@@ -75,6 +77,15 @@ def migrate(connection: Connection) -> None:
     with EnvironmentContext(config, scripts, fn=steps, destination_rev="head") as environment:
         environment.configure(connection=connection, transactional_ddl=False)
         environment.run_migrations()
+
+
+def _refuse_old(connection: Connection) -> None:
+    version = connection.dialect.server_version_info or ()
+    if connection.dialect.name == "postgresql" and version < OLDEST_POSTGRES:
+        raise InputError(
+            f"the database server is PostgreSQL {'.'.join(map(str, version))}; expected {OLDEST_POSTGRES[0]} or newer",
+            hint="upgrade it: older ones are no longer repaired by their makers either",
+        )
 
 
 def _refuse_newer(current: str | None, scripts: Any) -> None:
