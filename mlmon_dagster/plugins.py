@@ -93,7 +93,8 @@ def parse(family: str, raw: object, key: str | None = None) -> Any:
 
 def unknown(what: str, name: object, known: tuple[str, ...]) -> str:
     """One sentence for a name that is not there: what came, the nearest known ones, all of them."""
-    near = get_close_matches(str(name), known, n=2, cutoff=0.6)
+    folded = {one.casefold(): one for one in known}
+    near = [folded[one] for one in get_close_matches(str(name).casefold(), folded, n=2, cutoff=0.6)]
     guess = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"there is no {what} called {name!r}{guess} (known: {', '.join(known) or 'none'})"
 

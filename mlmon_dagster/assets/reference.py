@@ -47,10 +47,21 @@ def read_reference(stage: StageRun) -> "tuple[pa.Table, list[str]]":
 
 
 def predicted(model: Any, inputs: "pd.DataFrame") -> "np.ndarray":
-    """One finite prediction for each row; `DataError` for a model that gives another number of them, or others."""
+    """One finite prediction for each row.
+
+    `DataError` for a model that gives another number of them, or others, or that was fitted on other types of columns.
+    """
     import numpy as np
 
-    predictions = np.asarray(model.predict(inputs)).reshape(len(inputs), -1)
+    try:
+        predictions = np.asarray(model.predict(inputs)).reshape(len(inputs), -1)
+    except (ValueError, TypeError, KeyError) as error:
+        types = ", ".join(f"{name} ({kind})" for name, kind in inputs.dtypes.items())
+        said = str(error).strip().split("\n")[0]
+        raise DataError(
+            f"[SCHEMA] the model cannot predict from {types}: {said}",
+            hint="give the features the names and types that the model was fitted on",
+        ) from error
     if predictions.shape[1] != 1:
         raise DataError(f"the model gives {predictions.shape[1]} predictions for a row; expected one")
     flat: np.ndarray = predictions[:, 0]

@@ -236,6 +236,32 @@ def test_a_pretrained_model_is_taken_by_its_path(world):
     assert result.facts["inputs"] == ["rooms"]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.rename_columns(["id", "day", "size", "ROOMS", "price"]), "did you mean ROOMS"),
+        (lambda rows: rows.drop(["rooms"]), "no column called 'rooms'"),
+        (
+            lambda rows: rows.set_column(3, "rooms", pa.array(["many"] * len(rows))),
+            r"\[SCHEMA\] the model cannot predict from rooms \(object\): could not convert string to float",
+        ),
+    ],
+    ids=["renamed", "missing", "text"],
+)
+def test_m41_features_that_the_model_was_not_fitted_on_are_named(world, change, message):
+    import skops.io
+    from sklearn.linear_model import LinearRegression
+
+    frame = _features(DAYS[0]).to_pandas()
+    skops.io.dump(LinearRegression().fit(frame[["rooms"]], frame["price"]), world.directory / "strict.skops")
+    before = world.ports.registry.versions("flats")
+    for window in DAYS:
+        world.write(window, change(_features(window)))
+    with pytest.raises((DataError, InputError), match=message):
+        world.register(train=None, uri="strict.skops")
+    assert world.ports.registry.versions("flats") == before
+
+
 def test_nothing_live_blocks_inference(world):
     with pytest.raises(BlockedError, match="no version of flats is live in staging"):
         world.run(model_inferencing.run_batch, BATCH, "staging", DAYS[3])

@@ -52,6 +52,15 @@ def test_a_new_commit_lapses_the_promotion(ready: Governance) -> None:
     assert "approvals" in unmet(ready, again.id, other)
 
 
+def test_m18_a_model_that_changed_after_its_approval_opens_no_gate(ready: Governance) -> None:
+    asked = approved(ready, ONE, "prod")
+    with pytest.raises(BlockedError, match="gate of prod is closed"):
+        open_promotion(ready, ONE, asked.id, digest="e" * 64)
+    found = gate_verdict(ready, ONE, promotion(ready, asked.id), digest="e" * 64)
+    assert {one.name for one in found.unmet} == {"unchanged", "approvals", "production team"}
+    assert open_promotion(ready, ONE, asked.id, digest=asked.digest).state == "started"
+
+
 @pytest.mark.parametrize("verdict", ["drift", "error", "no_data", "insufficient"])
 def test_a_failed_check_after_an_approval_ends_it_for_good(ready: Governance, clock: Clock, verdict: str) -> None:
     asked = approved(ready, ONE, "prod")

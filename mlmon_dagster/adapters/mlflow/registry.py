@@ -22,7 +22,7 @@ from mlmon_dagster.adapters.mlflow.model_directory import (
 )
 from mlmon_dagster.adapters.mlflow.pretrained import PretrainedModel, read_example, read_pretrained
 from mlmon_dagster.adapters.mlflow.signature import read_inputs
-from mlmon_dagster.errors import InputError, MissingError
+from mlmon_dagster.errors import DataError, InputError, MissingError
 from mlmon_dagster.plugins import unknown
 from mlmon_dagster.ports import ModelVersion
 
@@ -245,12 +245,32 @@ class MlflowRegistry:
         tags = {**facts, DIGEST: manifest.digest, INPUTS: json.dumps(inputs)}
         run = self.client.create_run(self._experiment(name), tags=dict(facts), run_name=f"register {name}")
         self.client.log_artifacts(run.info.run_id, str(directory), ARTIFACT)
+        self._refuse_cut(run.info.run_id, manifest)
         self.client.set_terminated(run.info.run_id)
         self._ensure_model(name)
         created = self.client.create_model_version(
             name, f"{run.info.artifact_uri}/{ARTIFACT}", run.info.run_id, tags=tags
         )
         return self._version(created)
+
+    def _refuse_cut(self, run: str, manifest: Manifest) -> None:
+        """`DataError` when a file did not arrive whole: a version of it would be found again and never load."""
+        sizes: dict[str, int | None] = {}
+        folders = [ARTIFACT]
+        while folders:
+            for one in self.client.list_artifacts(run, folders.pop()):
+                if one.is_dir:
+                    folders.append(one.path)
+                else:
+                    sizes[one.path.removeprefix(f"{ARTIFACT}/")] = one.file_size
+        for path, (size, _) in manifest.files.items():
+            if path not in sizes or sizes[path] not in (None, size):  # not every store tells sizes
+                self.client.set_terminated(run, "FAILED")
+                raise DataError(
+                    f"{path} of the model did not arrive whole in MLflow at {shown(self.url)}: "
+                    f"{sizes.get(path, 0)} of {size} bytes",
+                    hint="is its artifact store full? register the model again",
+                )
 
     def _experiment(self, name: str) -> str:
         title = f"mlmon/{name}"

@@ -1,5 +1,9 @@
 """The registry port over MLflow: one suite for a database and for a server."""
 
+import itertools
+import threading
+import time
+
 import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
@@ -82,6 +86,69 @@ def test_a_version_of_somebody_else_has_no_digest_and_is_not_taken(registry, nam
     with pytest.raises(InputError, match="has no digest"):
         registry.version(name, 1)
     assert registry.versions(name) == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "lost"])
+def test_m25_what_did_not_arrive_whole_is_no_version(sqlite_registry, frame, train, monkeypatch, damage):
+    from mlflow import MlflowClient
+
+    upload = MlflowClient.log_artifacts
+
+    def broken(client, run, folder, place=None):
+        upload(client, run, folder, place)
+        file = sqlite_registry.artifacts / run / "artifacts" / "model" / "model.skops"
+        if damage == "cut":
+            file.write_bytes(file.read_bytes()[:100])
+        else:
+            file.unlink()
+
+    given = {"name": f"arrived_{damage}", "example": frame, "profile": pack({}, {}), "facts": {}}
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_artifacts", broken)
+        with pytest.raises(DataError, match=r"model\.skops of the model did not arrive whole"):
+            sqlite_registry.register(train(), **given)
+    assert sqlite_registry.versions(given["name"]) == []
+    version = sqlite_registry.register(train(), **given)
+    assert sqlite_registry.load(version).predict(frame).shape == (len(frame),)
+
+
+def test_m19_files_that_change_meanwhile_are_refused_or_were_verified(sqlite_registry, frame, train):
+    """Somebody writes into the store all the time: what is loaded is a private copy, checked after it was taken."""
+    version = sqlite_registry.register(train(), name="restless", example=frame, profile=pack({}, {}), facts={})
+    other = sqlite_registry.register(train(1), name="restless", example=frame, profile=pack({}, {}), facts={})
+    files = [
+        sqlite_registry.artifacts / sqlite_registry._run(one) / "artifacts" / "model" / "model.skops"
+        for one in (version, other)
+    ]
+    contents, over = [file.read_bytes() for file in files], threading.Event()
+
+    def disturb():
+        for number in itertools.count():
+            if over.is_set():
+                break
+            exchanged = files[0].with_name("exchanged")
+            exchanged.write_bytes(contents[number % 2])
+            exchanged.replace(files[0])
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    seen = {"loaded": 0, "refused": 0}
+    try:
+        for _ in range(12):
+            try:
+                found = sqlite_registry.load(version)
+            except (DataError, MissingError, UnavailableError):
+                seen["refused"] += 1
+                continue
+            np.testing.assert_array_equal(found.predict(frame), train().predict(frame))
+            seen["loaded"] += 1
+    finally:
+        over.set()
+        thread.join()
+    assert sum(seen.values()) == 12
+    files[0].write_bytes(contents[0])
+    np.testing.assert_array_equal(sqlite_registry.load(version).predict(frame), train().predict(frame))
 
 
 def test_a_changed_file_is_named_and_never_loaded(sqlite_registry, frame, train):
