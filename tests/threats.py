@@ -16,7 +16,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "contracts/test_races.py::test_what_is_sent_eight_times_at_once_has_one_effect",
         "web/test_hostile_tokens.py::test_a_workflow_token_counts_once_also_when_it_comes_eight_times_at_once",
         "web/test_lists.py::test_keys_that_race_have_one_effect",
-        "web/test_webhooks.py::test_w09_a_delivery_that_comes_again_changes_nothing_however_many_come_at_once",
+        "web/webhooks/test_github_webhooks.py::test_w09_a_delivery_that_comes_again_changes_nothing_however_many_come_at_once",
     ),
     "t_csrf_matrix": (
         "web/test_threats.py::test_no_route_is_changed_from_a_foreign_page",
@@ -74,7 +74,7 @@ THREATS: dict[str, tuple[str, ...]] = {
     ),
     "t_ssrf": (
         "web/test_reach.py::test_addresses_in_a_message_lead_nowhere_but_to_sns",
-        "web/test_webhooks.py::test_a_message_that_is_not_believed",
+        "web/webhooks/test_sns_webhooks.py::test_a_message_that_is_not_believed",
         "web/test_repositories.py::test_no_proposed_pipeline_reads_a_machine_s_own_secrets",
         "pipeline/test_places.py",
         "adapters/channels/test_channels.py::test_no_alert_is_posted_where_a_machine_is_told_its_credentials",
