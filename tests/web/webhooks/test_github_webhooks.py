@@ -1,4 +1,4 @@
-"""The catalogue of deliveries of GitHub: exact status, one row in the log for each, nothing done that is not believed."""
+"""The catalogue of deliveries of GitHub: exact status, one row in the log each, nothing done that is not believed."""
 
 import hashlib
 import hmac
