@@ -279,9 +279,9 @@ class Router:
                 for replica in backend.replicas:
                     oldest = min((one.since for one in backend.active if one.replica is replica), default=now)
                     if now - max(oldest, replica.answered_at) > SILENT_SECONDS:
-                        replica.unreachable(now)
+                        replica.unreachable(now, 2 * SWEEP_SECONDS)  # until the next look, without a gap
                 if not backend.reaches(now):
-                    self.table.leave_out(backend, now)
+                    self.table.leave_out(backend, now, 2 * SWEEP_SECONDS)
             for front in [one for one in self.fronts if one.since is not None and now - one.since > REQUEST_SECONDS]:
                 front.late()
 

@@ -33,11 +33,12 @@ class Replica:
         """It answered: it is no longer left out."""
         self.down_until, self._backoff = 0.0, EJECTED_SECONDS[0]
 
-    def unreachable(self, now: float) -> None:
-        """It could not be reached or did not answer: it is left out for a while."""
+    def unreachable(self, now: float, seconds: float = 0.0) -> None:
+        """It could not be reached or did not answer: it is left out for a while, at least for so many seconds."""
         if self.down_until <= now:
             self.down_until = now + self._backoff
             self._backoff = min(self._backoff * 2, EJECTED_SECONDS[1])
+        self.down_until = max(self.down_until, now + seconds)
 
 
 class Backend:
@@ -92,11 +93,12 @@ class Backend:
         if self.down_until:
             self.down_until, self._backoff = 0.0, EJECTED_SECONDS[0]
 
-    def unreachable(self, now: float) -> None:
-        """It could not be reached or did not answer: it is left out for a while."""
+    def unreachable(self, now: float, seconds: float = 0.0) -> None:
+        """It could not be reached or did not answer: it is left out for a while, at least for so many seconds."""
         if self.down_until <= now:
             self.down_until = now + self._backoff
             self._backoff = min(self._backoff * 2, EJECTED_SECONDS[1])
+        self.down_until = max(self.down_until, now + seconds)
 
 
 class Table:
@@ -171,9 +173,9 @@ class Table:
             self.leave_out(backend, now)
         self._judge(backend)
 
-    def leave_out(self, backend: Backend, now: float) -> None:
+    def leave_out(self, backend: Backend, now: float, seconds: float = 0.0) -> None:
         """Gives the backend no requests for a while, where there are others."""
-        backend.unreachable(now)
+        backend.unreachable(now, seconds)
         self._quiet = False
 
     def answered(self, backend: Backend, status: int, seconds: float, now: float) -> None:

@@ -123,7 +123,10 @@ class World:
         self.loop.call_soon_threadsafe(self.loop.stop)
 
     async def _end(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=5) if tasks else None
+        for version in self.versions.values():
+            if version.server is not None:
+                version.server.close()
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # the router may begin others meanwhile
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=5)

@@ -1,6 +1,7 @@
 """What callers get from a router, whatever the versions behind it do."""
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections import Counter
@@ -212,6 +213,25 @@ def test_a_request_is_not_kept_for_ever(one: World, monkeypatch: pytest.MonkeyPa
     threading.Event().wait(0.05)
     status, body = one.predict()
     assert (status, json.loads(body)["detail"]) == (503, "no version answers at present; it is being started again")
+
+
+def test_a_version_that_stays_silent_is_asked_nothing_more(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlmon_dagster.routing.router.SILENT_SECONDS", 0.3)
+    silent = two.versions["b"]
+    silent.answer = lambda head, body: None
+    raw = b"POST /predict HTTP/1.1\r\nhost: x\r\nx-request-id: %d\r\ncontent-length: 2\r\n\r\n{}"
+    with contextlib.ExitStack() as lines:
+        for number in range(100):  # until one of them is its
+            if silent.asked:
+                break
+            lines.enter_context(two.connect()).sendall(raw % number)
+            threading.Event().wait(0.02)
+        threading.Event().wait(0.8)
+        before = len(silent.asked)
+        for _ in range(40):
+            assert by(two, 2) == Counter(a=2)
+            threading.Event().wait(0.04)
+        assert len(silent.asked) == before
 
 
 @pytest.mark.parametrize("lost", ["hangs", "gone"])
