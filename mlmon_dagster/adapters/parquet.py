@@ -55,7 +55,7 @@ def pieces_of(stream: ColumnStream, name: str) -> Iterator["Column"]:
 
 @dataclass(frozen=True)
 class ParquetFiles:
-    """Parquet files with the same columns, in the order of their names."""
+    """Parquet files in the order of their names; a column that one of them lacks has no value there."""
 
     files: tuple[Path, ...]
     batch_rows: int = BATCH_ROWS
@@ -66,13 +66,7 @@ class ParquetFiles:
         from mlmon_dagster.adapters.tables import row_files
 
         found = cls(tuple(row_files(Path(place))), batch_rows)
-        first, *others = (tuple(schema.names) for schema in found._schemas)
-        for file, names in zip(found.files[1:], others, strict=True):
-            if sorted(names) != sorted(first):
-                raise DataError(
-                    f"[SCHEMA] {file} has the columns {', '.join(names)}, expected {', '.join(first)} as in "
-                    f"{found.files[0]}"
-                )
+        _ = found._fields  # opens them all
         return found
 
     @cached_property
@@ -82,8 +76,8 @@ class ParquetFiles:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return tuple(self._schemas[0].names)
+        """Names of the columns of all files, in the order in which they are met."""
+        return tuple(self._fields)
 
     def batches(self, name: str) -> Iterator["pyarrow.RecordBatch"]:
         """One column in its order, an empty piece where there is no row; text as codes of a dictionary."""
@@ -92,8 +86,11 @@ class ParquetFiles:
         if name not in self.names:
             raise DataError(unknown(f"column in {self.files[0]}", name, self.names))
         if not self.rows:
-            yield pa.RecordBatch.from_pylist([], pa.schema([self._schemas[0].field(name)]))
+            yield pa.RecordBatch.from_pylist([], pa.schema([self._fields[name]]))
         for file, schema in zip(self.files, self._schemas, strict=True):
+            if name not in schema.names:
+                yield from self._nothing(file, name)
+                continue
             try:
                 opened = _opened(file, [name] if _is_text(schema.field(name).type) else [])
                 yield from opened.iter_batches(self.batch_rows, columns=[name], use_threads=False)
@@ -106,15 +103,44 @@ class ParquetFiles:
             if name not in self.names:
                 raise DataError(unknown(f"column in {self.files[0]}", name, self.names))
         rows = max(1_000, self.batch_rows // max(1, len(names)))
-        for file in self.files if names else ():
+        for file, schema in zip(self.files, self._schemas, strict=True) if names else ():
+            there = [name for name in names if name in schema.names]
             try:
-                yield from _opened(file).iter_batches(rows, columns=list(names), use_threads=False)
+                for batch in _opened(file).iter_batches(rows, columns=there, use_threads=False):
+                    yield self._filled(batch, names)
             except OSError as error:
                 raise DataError(f"[CORRUPT] {file} cannot be read: {error}") from error
 
     def pieces(self, name: str) -> Iterator["Column"]:
         """The same as columns."""
         return pieces_of(self, name)
+
+    def _nothing(self, file: Path, name: str) -> Iterator["pyarrow.RecordBatch"]:
+        """The column of a file that lacks it."""
+        import pyarrow as pa
+
+        field, rows = self._fields[name], _opened(file).metadata.num_rows
+        for start in range(0, rows, self.batch_rows):
+            yield pa.RecordBatch.from_arrays([pa.nulls(min(self.batch_rows, rows - start), field.type)], [name])
+
+    def _filled(self, batch: "pyarrow.RecordBatch", names: Sequence[str]) -> "pyarrow.RecordBatch":
+        """The rows with every column, in that order."""
+        import pyarrow as pa
+
+        there = set(batch.schema.names)
+        columns = [
+            batch.column(name) if name in there else pa.nulls(batch.num_rows, self._fields[name].type) for name in names
+        ]
+        return pa.RecordBatch.from_arrays(columns, list(names))
+
+    @cached_property
+    def _fields(self) -> Mapping[str, "pyarrow.Field"]:
+        """Each column as the first file has it that has it."""
+        found: dict[str, pyarrow.Field] = {}
+        for schema in self._schemas:
+            for field in schema:
+                found.setdefault(field.name, field)
+        return found
 
     @cached_property
     def _schemas(self) -> tuple["pyarrow.Schema", ...]:

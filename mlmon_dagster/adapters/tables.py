@@ -29,10 +29,22 @@ def read_table(path: str | Path, types: Mapping[str, str] | None = None) -> "pya
     tables = [_read(file, types or {}) for file in files]
     if len(tables) == 1:
         return tables[0]
+    if len({table.schema for table in tables}) > 1:
+        tables = [_decoded(table) for table in tables]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
         raise DataError(f"[SCHEMA] the files of {path} do not have the same columns: {error}") from error
+
+
+def _decoded(table: "pyarrow.Table") -> "pyarrow.Table":
+    """The table with values in the place of codes, which go with no other type."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+    return table
 
 
 def row_files(path: Path) -> list[Path]:

@@ -120,4 +120,6 @@ def _scanned(place: str) -> "pl.LazyFrame":
     other = [file.name for file in files if file.suffix != ".parquet"]
     if other:
         raise InputError(f"the engine polars reads Parquet, not {other[0]}", hint="use the engine duckdb or memory")
-    return pl.scan_parquet(files, glob=False, missing_columns="insert", extra_columns="ignore")
+    if len({tuple(pl.read_parquet_schema(file).items()) for file in files}) == 1:
+        return pl.scan_parquet(files, glob=False)
+    return pl.concat([pl.scan_parquet(file, glob=False) for file in files], how="diagonal_relaxed")

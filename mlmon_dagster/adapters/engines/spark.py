@@ -95,7 +95,7 @@ class Spark:
         if rows.table is None:
             if rows.place.endswith(OTHER):
                 raise InputError(f"the engine spark reads Parquet, not {rows.place}", hint="write it as Parquet")
-            frame = self.session().read.parquet(rows.place)
+            frame = self.session().read.option("mergeSchema", True).parquet(rows.place)
         elif hasattr(rows.table, "mapInArrow"):
             frame = rows.table
         else:
@@ -212,6 +212,11 @@ def _translated(error: Any, rows: Rows) -> MlmonError:
     told = re.sub(r"^mlmon_dagster\.errors\.\w+: ", "", lines[-1 if in_worker else 0])[:300]
     if java is None and error.getCondition() == "PATH_NOT_FOUND":
         return MissingError(f"there is no file {rows.place}", hint="the workers must reach it too")
+    if "CANNOT_MERGE_SCHEMAS" in lines[0]:
+        return DataError(
+            f"[SCHEMA] the files of {rows.place} hold a column in several types, which Spark does not merge",
+            hint="write them in one type, or count with streaming or duckdb",
+        )
     if java is None and rows.query is None and error.getCondition() == "TABLE_OR_VIEW_NOT_FOUND":
         name = (error.getMessageParameters() or {}).get("relationName", "of that name").replace("`", "")
         return MissingError(f"Spark knows no table {name}", hint="check `table` of the engine: schema.name")
