@@ -1,6 +1,7 @@
 """Columns of whatever holds a table: pandas, polars, Arrow and what else narwhals knows, or named arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,9 @@ def each_column(
     if isinstance(data, Mapping):
         for name in _chosen(tuple(data), names):
             yield name, _single(name, data[name], in_order)
-    elif hasattr(data, "iloc"):  # pandas: most of its columns are numpy's, which need no translation
+    elif hasattr(data, "iloc") and hasattr(
+        data, "columns"
+    ):  # pandas: most of its columns are numpy's, which need no translation
         for name in _chosen(tuple(data.columns), names):
             yield name, _pandas(name, data[name], in_order)
     else:
@@ -134,7 +137,8 @@ def _frame(data: Any) -> "nw.DataFrame[Any]":
         frame = nw.from_native(data)
     except TypeError as error:
         if hasattr(data, "__arrow_c_stream__"):
-            return nw.from_arrow(data, backend="pyarrow")
+            with suppress(ValueError):  # what streams single values, as a series does, is no table
+                return nw.from_arrow(data, backend="pyarrow")
         raise DataError(
             f"a {type(data).__name__} is no table; expected a pandas, polars or Arrow table, or a mapping of names to "
             "arrays"
@@ -156,6 +160,8 @@ def _column(name: str, series: "nw.Series[Any]", in_order: bool = True) -> Colum
     import narwhals.stable.v2 as nw
 
     dtype = series.dtype
+    if dtype in (nw.Int128, nw.UInt128):
+        raise DataError(f"column {name!r} holds whole numbers of 128 bits", hint="cast it to Int64, or to text")
     found = _numbers(series)
     if found is not None:
         return Column.of(name, *found, in_order=in_order)
@@ -167,7 +173,8 @@ def _column(name: str, series: "nw.Series[Any]", in_order: bool = True) -> Colum
         return Column.of(name, np.full(len(series), np.nan))
     if dtype == nw.Object:
         return Column.of(name, series.to_numpy())
-    kind = getattr(series.to_native(), "type", dtype)
+    native = series.to_native()
+    kind = getattr(native, "type", getattr(native, "dtype", dtype))
     raise DataError(f"column {name!r} has the type {kind}, expected numbers, booleans, moments or text")
 
 

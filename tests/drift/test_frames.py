@@ -135,3 +135,40 @@ def test_two_columns_of_one_name_are_refused_by_name() -> None:
     table = pd.DataFrame([[1, 2], [3, 4]], columns=["x", "x"])
     with pytest.raises(DataError, match="more than one column called x"):
         columns_of(table)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [pd.Series([1]), pl.Series([1]), pa.array([1]), pa.chunked_array([[1]]), np.ones((2, 2)), [1], "rows.csv", None],
+    ids=lambda data: f"{type(data).__module__.partition('.')[0]} {type(data).__name__}",
+)
+def test_what_is_no_table_is_told_by_its_type(data: object) -> None:
+    with pytest.raises(DataError, match=rf"a {type(data).__name__} is no table; expected a pandas"):
+        columns_of(data)
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        (pd.array([1 + 1j]), "complex128"),
+        (pd.period_range("2026", periods=2, freq="M"), r"period\[M\]"),
+        (pd.arrays.SparseArray([0.0, 1.0]), "Sparse"),
+        (pd.to_timedelta([1], "s"), "timedelta64"),
+    ],
+    ids=str,
+)
+def test_a_type_that_is_not_measured_is_told_as_its_library_names_it(column: object, says: str) -> None:
+    with pytest.raises(DataError, match=rf"column 'x' has the type {says}"):
+        columns_of(pd.DataFrame({"x": column}))
+
+
+def test_whole_numbers_of_128_bits_are_refused_with_what_to_do() -> None:
+    with pytest.raises(DataError, match=r"128 bits(.|\n)*Int64"):
+        columns_of(pl.DataFrame({"x": pl.Series([2**70], dtype=pl.Int128)}))
+
+
+def test_days_in_milliseconds_are_moments() -> None:
+    days = pa.array([0, 86_400_000, None], pa.date64())
+    found = columns_of(pa.table({"x": days}))["x"]
+    assert (found.kind, found.missing) == ("datetime", 1)
+    assert found.ascending.tolist() == [0, 86_400 * 10**9]
