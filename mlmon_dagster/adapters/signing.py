@@ -5,36 +5,53 @@ import binascii
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mlmon_dagster.errors import InputError
 
+RENEWED_SECONDS = 5.0
+"""A key that was looked at and is still the same is not looked at again before: it may be behind a network."""
+
 
 class Ed25519Signer:
-    """See `ports.Signer`; `seed` is asked for the secret of 32 bytes at first use."""
+    """See `ports.Signer`; `seed` is asked for the secret of 32 bytes at first use, and again by `renewed`."""
 
     def __init__(self, seed: Callable[[], bytes]) -> None:
         self._seed = seed
+        self._key: Any = None
+        self._looked = float("-inf")
 
-    @cached_property
+    @property
     def _private(self) -> Any:
+        if self._key is None:
+            self._key = self._read()
+        return self._key
+
+    def _read(self) -> Any:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         return Ed25519PrivateKey.from_private_bytes(self._seed())
 
-    @cached_property
+    @property
     def public(self) -> bytes:
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-        raw: bytes = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        return raw
+        return _public(self._private)
 
     def sign(self, message: bytes) -> bytes:
         signature: bytes = self._private.sign(message)
         return signature
+
+    def renewed(self) -> bool:
+        if time.monotonic() - self._looked < RENEWED_SECONDS:
+            return False
+        read = self._read()
+        if _public(read) == self.public:
+            self._looked = time.monotonic()
+            return False
+        self._key = read
+        return True
 
     def verifies(self, public: bytes, message: bytes, signature: bytes) -> bool:
         from cryptography.exceptions import InvalidSignature
@@ -45,6 +62,13 @@ class Ed25519Signer:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+def _public(private: Any) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    raw: bytes = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return raw
 
 
 def seed_of(text: str, where: str) -> bytes:

@@ -179,7 +179,8 @@ def rotate(place: str | None, reason: str, actor: str | None, as_json: bool) -> 
     done = rotate_key(office.governance, office.notary, signer, actor=context.actor_name(actor), reason=reason)
     if place is None:
         replace_key(file, old.id.hex())
-    next_step = "restart every process that signs" if place is None else f"set MLMON_CHECKPOINT_KEY={place} and restart"
+    by_itself = "processes that run read it by themselves"
+    next_step = by_itself if place is None else f"set MLMON_CHECKPOINT_KEY={place} and restart every process that signs"
     if as_json:
         output.document({**asdict(done), "before": str(old), "next": next_step})
     else:

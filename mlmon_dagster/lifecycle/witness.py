@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from mlmon_dagster.errors import MlmonError
+from mlmon_dagster.errors import MlmonError, TamperedError
 from mlmon_dagster.governance.audit import Sealed
 from mlmon_dagster.governance.checkpoints import Checkpoint
 from mlmon_dagster.lifecycle.checkpoints import ENTRIES, INTERVAL, Notary, write_checkpoint
+from mlmon_dagster.lifecycle.keys import keys_of
 from mlmon_dagster.ports import Ledger, Reading, Transaction
 
 LOG = logging.getLogger("mlmon.audit")
@@ -53,13 +54,23 @@ class WitnessedLedger:
                 LOG.error("the audit log could not be signed: %s", error.message)
 
     def sign(self) -> Checkpoint:
-        """Writes a checkpoint now; raises as `write_checkpoint`."""
-        self._newest, _ = write_checkpoint(self.ledger, self.notary, self.now())
+        """Writes a checkpoint now; raises as `write_checkpoint`.
+
+        The last one may be by a key that this one followed: of a process that signed while the key was rotated.
+        """
+        try:
+            self._newest, _ = write_checkpoint(self.ledger, self.notary, self.now())
+        except TamperedError:
+            before = keys_of(self.ledger, self.notary.key)[:-1]
+            if not before:
+                raise
+            followed = replace(self.notary, others=(*self.notary.others, *before))
+            self._newest, _ = write_checkpoint(self.ledger, followed, self.now())
         return self._newest
 
     def sign_if_due(self) -> Checkpoint:
         """The last checkpoint, if it is fresh and covers all but a few entries, else a new one."""
-        newest = self._newest = self.notary.newest()
+        newest = self._newest = self._kept()
         with self.ledger.read() as reading:
             size = max((line.seq for line in reading.entries(newest=1)), default=0)
         return self.sign() if newest is None or self._late(newest, size) else newest

@@ -94,6 +94,10 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes: ...
 
+    def renewed(self) -> bool:
+        """Whether another key is there now than the one in use, which it then takes the place of."""
+        ...
+
     def verifies(self, public: bytes, message: bytes, signature: bytes) -> bool:
         """Whether the signature over the message was made with the key of `public`."""
         ...

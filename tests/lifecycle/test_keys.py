@@ -1,5 +1,6 @@
 """Rotating the key that signs: what the old one signed stays verifiable, by us and without us."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from mlmon_dagster.lifecycle.checkpoints import Notary, verify_checkpoints, writ
 from mlmon_dagster.lifecycle.governance import Governance
 from mlmon_dagster.lifecycle.keys import keys_of, rotate_key, signing_keys
 from mlmon_dagster.lifecycle.members import grant_role
+from mlmon_dagster.lifecycle.witness import WitnessedLedger
 
 
 def signer(number: int) -> Ed25519Signer:
@@ -140,6 +142,81 @@ def test_a_rotation_that_was_interrupted_goes_on(governance: Governance, old: No
         assert len(reading.entries(action="key.introduced")) == 1
     assert new.newest() is not None
     assert rotated(governance, old, 7).newest() == new.newest(), "a third time changes nothing"
+
+
+def test_a_running_process_goes_on_with_the_new_key(tmp_path: Path) -> None:
+    """Two processes on one database: this one rotates the key, the other has been signing and is not restarted."""
+    from command_line import Office
+
+    office = Office(tmp_path)
+    assert office("members", "grant", "root", "admin", "--as", "root").code == 0
+    home = {**os.environ, "MLMON_HOME": str(tmp_path / ".mlmon")}
+    other = subprocess.Popen(
+        [sys.executable, "-c", SIGNING],
+        env=home,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert other.stdin is not None
+    assert other.stdout is not None
+
+    def signed() -> str:
+        print("zoe", file=other.stdin, flush=True)
+        return other.stdout.readline().strip()  # type: ignore[union-attr]
+
+    try:
+        first = signed()
+        rotated = office("audit", "keys", "rotate", "--reason", "a year is over", "--as", "root", "--json")
+        assert rotated.code == 0, rotated.err
+        assert rotated.document["before"] == first
+        assert signed() == rotated.document["id"] != first
+        assert office("members", "grant", "max", "ml_engineer", "--as", "root").code == 0
+        assert signed() == rotated.document["id"]
+        verified = office("audit", "verify")
+        assert verified.code == 0, verified.err
+    finally:
+        other.kill()
+        other.communicate()
+
+
+SIGNING = """
+import sys
+from mlmon_dagster.lifecycle.members import grant_role
+from mlmon_dagster.resources.governance import open_office
+from mlmon_dagster.settings import read_settings
+
+office = open_office(read_settings())
+for number, name in enumerate(sys.stdin):
+    grant_role(office.governance, f"zoe{number}", "ml_engineer", actor="root")
+    office.ledger.sign()
+    print(office.notary.key, flush=True)
+"""
+
+
+def test_a_process_that_signed_while_the_key_was_rotated_stops_nobody(governance: Governance, old: Notary) -> None:
+    new = rotated(governance, old, 7)
+    grant_role(governance, "zoe", "ml_engineer", actor="root")
+    write_checkpoint(governance.ledger, replace(old, others=[new.key]), governance.now())
+    with pytest.raises(TamperedError):
+        new.newest()
+    witnessed = WitnessedLedger(governance.ledger, new, governance.now)
+    grant_role(governance, "ada", "ml_engineer", actor="root")
+    assert witnessed.sign() == new.newest()
+    assert witnessed.sign_if_due() == new.newest()
+    assert verify_checkpoints(governance.ledger, new, [old.key]).uncovered == 0
+
+
+def test_a_checkpoint_by_a_stranger_is_still_refused(governance: Governance, old: Notary) -> None:
+    new = rotated(governance, old, 7)
+    thief = Notary(old.name, signer(66), old.stores, [new.key])
+    grant_role(governance, "zoe", "ml_engineer", actor="root")
+    write_checkpoint(governance.ledger, thief, governance.now())
+    with pytest.raises(TamperedError):
+        WitnessedLedger(governance.ledger, new, governance.now).sign()
+    with pytest.raises(TamperedError):
+        WitnessedLedger(governance.ledger, new, governance.now).sign_if_due()
 
 
 def test_only_admins_rotate_with_a_reason_and_another_key(governance: Governance, old: Notary) -> None:
