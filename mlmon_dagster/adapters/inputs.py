@@ -29,9 +29,10 @@ def read_input(place: str, query: str | None = None) -> "pyarrow.Table":
 
 
 def _file(place: str) -> "pyarrow.Table":
-    from mlmon_dagster.adapters.tables import read_table
+    from mlmon_dagster.adapters.tables import is_index, read_table
 
-    return read_table(place)
+    table = read_table(place)
+    return table.drop_columns([name for name in table.column_names if is_index(name)])
 
 
 def _url(place: str) -> "pyarrow.Table":

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mlmon_dagster.adapters.tables import is_index
 from mlmon_dagster.errors import DataError
 from mlmon_dagster.plugins import unknown
 
@@ -76,8 +77,8 @@ class ParquetFiles:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns of all files, in the order in which they are met."""
-        return tuple(self._fields)
+        """Names of the columns of all files, in the order in which they are met; pandas' numbering of rows is none."""
+        return tuple(name for name in self._fields if not is_index(name))
 
     def batches(self, name: str) -> Iterator["pyarrow.RecordBatch"]:
         """One column in its order, an empty piece where there is no row; text as codes of a dictionary."""
@@ -155,7 +156,7 @@ class LazyColumns(Mapping[str, "pyarrow.ChunkedArray"]):
 
     def __init__(self, file: str | Path) -> None:
         schema = _opened(Path(file)).schema_arrow
-        self._names = tuple(schema.names)
+        self._names = tuple(name for name in schema.names if not is_index(name))
         self._file = _opened(Path(file), [field.name for field in schema if _is_text(field.type)])
 
     def __getitem__(self, name: str) -> "pyarrow.ChunkedArray":

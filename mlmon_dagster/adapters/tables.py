@@ -1,5 +1,6 @@
 """Files of rows as Arrow tables."""
 
+import re
 from collections.abc import Mapping
 from glob import has_magic
 from pathlib import Path
@@ -45,6 +46,11 @@ def _decoded(table: "pyarrow.Table") -> "pyarrow.Table":
         if pa.types.is_dictionary(field.type):
             table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
     return table
+
+
+def is_index(name: str) -> bool:
+    """Whether a column is the numbering of rows that pandas writes into Parquet beside their values."""
+    return re.fullmatch(r"__index_level_\d+__", name) is not None
 
 
 def row_files(path: Path) -> list[Path]:

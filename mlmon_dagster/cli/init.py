@@ -82,7 +82,7 @@ def command(
 
 
 def _survey(data: str | None, target: str | None, time: str | None, key: str | None) -> "Survey | None":
-    from mlmon_dagster.adapters.tables import read_table
+    from mlmon_dagster.adapters.inputs import read_input
     from mlmon_dagster.cli._survey import survey
     from mlmon_dagster.errors import InputError
 
@@ -92,7 +92,9 @@ def _survey(data: str | None, target: str | None, time: str | None, key: str | N
         return None
     if Path(data).is_dir():
         raise InputError(f"{data} is a folder", hint=f"name its files: --data '{data.rstrip('/')}/*.parquet'")
-    table = read_table(data)
+    if data == "-" or "://" in data:
+        raise InputError(f"--data is a file or a glob, not {data}", hint="docs/sources.md: other sources, by hand")
+    table = read_input(data)
     if target is None:
         raise InputError(
             f"--target is missing: the column of {data} that the model predicts",

@@ -20,6 +20,9 @@ from mlmon_dagster.plugins import load, names
 BLIND = 2.0
 """A distance of so many thresholds that chance explains: in so few rows drift cannot be told."""
 
+ID = 0.9
+"""Share of different texts from which a column tells rows apart and nothing else."""
+
 Past = Mapping[str, tuple[bool | None, ...]]
 """Place (a column, or a segment's) -> whether it was above in the windows before, oldest first; None: not judged."""
 
@@ -277,6 +280,13 @@ def _declared(one: _Found) -> float | None:
     return declared if declared is None or not several else declared * float(type(one.method).default_threshold)
 
 
+def _is_id(column: Column) -> bool:
+    """Whether a column of texts has about as many of them as rows."""
+    if column.kind != "categorical" or not len(column.values):
+        return False
+    return len(column.values) > ID * column.present if not column.other else int(column.counts.max()) == 1
+
+
 def _verdict(
     one: _Found, threshold: float, p_value: float | None, reference: Column, window: Column
 ) -> tuple[Verdict, str]:
@@ -287,6 +297,9 @@ def _verdict(
     if value <= threshold:
         return "ok", f"{one.name}: {size} is within {threshold:.3g}"
     if monitor.alarm_budget is None:
+        if method_name(one.method) != "missing" and _is_id(reference) and _is_id(window):
+            told = "nearly every row has another value, as an id has: there is nothing to compare, leave it out"
+            return "insufficient", f"{one.name}: {told}"
         if p_value is not None:
             chance = p_value >= monitor.significance
         else:

@@ -16,6 +16,7 @@ from mlmon_dagster.drift.covariance import Covariance
 from mlmon_dagster.drift.frames import columns_of, each_column
 from mlmon_dagster.drift.grid import FEW
 from mlmon_dagster.drift.method import Measure, named
+from mlmon_dagster.drift.notebook import Comparison, profile_table
 from mlmon_dagster.drift.parts import Parts
 from mlmon_dagster.drift.scores import Scores
 from mlmon_dagster.errors import DataError
@@ -54,6 +55,8 @@ class Profile:
         >>> profile = Profile.of({"price": [1.0, 2.0, 4.0], "city": ["Ulm", "Bonn", "Ulm"]})
         >>> profile.rows, profile.exact, list(profile.columns)
         (3, True, ['price', 'city'])
+        >>> profile
+        <Profile of 3 rows; price: numeric, city: categorical>
         """
         columns = columns_of(data)
         rows = {column.rows for column in columns.values()}
@@ -67,8 +70,18 @@ class Profile:
         parts = Parts.like(kept, covariance=covariance, scores=scores or {})
         return cls(kept, rows.pop(), parts.counted(data))
 
-    def compare(self, window: Any, methods: Sequence[str] | None = None) -> dict[str, dict[str, Measure]]:
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{name}: {one.kind}" for name, one in self.columns.items())
+        return f"<Profile of {self.rows:,} rows; {kinds}>"
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it."""
+        return profile_table(self.columns, self.rows)
+
+    def compare(self, window: Any, methods: Sequence[str] | None = None) -> Comparison:
         """How far a window has drifted: for each of the profile's columns, each method's measure.
+
+        A dictionary of dictionaries, which notebooks show as a table.
 
         `window` is a table or named columns like the reference; `methods` are names, by default all that measure the
         column's kind. A column of which either side has no present value has only `missing`. `DataError` for a column
@@ -82,7 +95,7 @@ class Profile:
         chosen = {name: _method(name) for name in methods or _methods()}
         in_order = any("numeric" in type(one).kinds and name not in UNSORTED for name, one in chosen.items())
         columns = each_column(window, list(self.columns), in_order=in_order)
-        return {name: _compared(self.columns[name], one, chosen) for name, one in columns}
+        return Comparison({name: _compared(self.columns[name], one, chosen) for name, one in columns})
 
     @property
     def exact(self) -> bool:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlmon_dagster.adapters.inputs import read_input
+from mlmon_dagster.adapters.parquet import LazyColumns, ParquetFiles
 from mlmon_dagster.adapters.tables import read_table
 from mlmon_dagster.errors import DataError, InputError, MissingError
 
@@ -103,3 +104,12 @@ def test_a_query_for_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_url_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(CSV)
     assert read_input((tmp_path / "a.csv").as_uri()).num_rows == 3
+
+
+def test_the_numbering_of_rows_that_pandas_adds_is_no_column(tmp_path: Path) -> None:
+    rows = TABLE.to_pandas()
+    rows[rows.id > 1].to_parquet(tmp_path / "rows.parquet")
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "rows.parquet").names
+    assert read_input(str(tmp_path / "rows.parquet")).column_names == TABLE.column_names
+    assert ParquetFiles.of(tmp_path / "rows.parquet").names == tuple(TABLE.column_names)
+    assert list(LazyColumns(tmp_path / "rows.parquet")) == TABLE.column_names

@@ -120,4 +120,16 @@ def test_a_method_that_cannot_measure_a_column_names_those_that_can() -> None:
         Profile.of({"answer": answers}), {"answer": answers}, parse_monitor("m", {"use": "ks", "column": "answer"})
     )
     assert one.verdict == "error"
-    assert "ks does not measure categorical columns such as answer; these do: auto, broad, chi_square" in one.reason
+    assert (
+        "ks does not measure categorical columns such as answer; these do: auto, broad, category_shift, chi_square"
+        in one.reason
+    )
+
+
+def test_a_column_of_ids_is_told_as_one_and_is_not_green() -> None:
+    before, now = (
+        Column.of("id", np.array([f"C{place}" for place in range(*ends)])) for ends in ((0, 500), (500, 900))
+    )
+    (one,) = judge(Profile.of({"id": before}), {"id": now}, parse_monitor("m", {"use": "auto", "columns": "all"}))
+    assert one.verdict == "insufficient"
+    assert one.reason.startswith("id: nearly every row has another value, as an id has")

@@ -164,3 +164,26 @@ def test_a_float32_window_is_compared_without_rounding() -> None:
 def test_a_method_that_there_is_not_is_named_with_the_nearest() -> None:
     with pytest.raises(MissingError, match="kss"):
         Profile.of({"x": [1, 2]}).compare({"x": [1]}, methods=["kss"])
+
+
+def test_a_notebook_shows_profiles_and_comparisons_as_tables() -> None:
+    profile = Profile.of(
+        {
+            "price <&>": [1.0, 2.0, 90_000.0, None],
+            "city": ["Ulm", "Bonn", "Ulm", "Ulm"],
+            "day": np.array(["2026-01-01", "2026-01-02", "2026-01-03", "NaT"], dtype="datetime64[ns]"),
+            "empty": [None, None, None, None],
+        }
+    )
+    shown = profile._repr_html_()
+    cells = "<td>price &lt;&amp;&gt;</td><td>numeric</td><td>3</td><td>1</td><td>1</td><td>2</td><td>90,000</td>"
+    assert cells in shown
+    assert "<td>city</td><td>categorical</td><td>4</td><td>0</td><td>2 different</td>" in shown
+    assert "<td>2026-01-01</td><td>2026-01-02</td><td>2026-01-03</td>" in shown
+    drift = profile.compare(
+        {"price <&>": [1.0], "city": ["Ulm"], "day": profile.columns["day"].but(missing=0), "empty": [None]},
+        ["ks", "psi"],
+    )
+    assert isinstance(drift, dict)
+    assert "<th>column</th><th>ks</th>" in drift._repr_html_()
+    assert "<td>0.6667 (p " in drift._repr_html_()
