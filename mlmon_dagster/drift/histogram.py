@@ -42,8 +42,8 @@ def histogram(reference: Column, window: Column, bins: int = BINS) -> Histogram:
     >>> histogram(Column.of("x", [1, 1, 2]), Column.of("x", [2, 2, 3])).window
     (0.0, 0.6666666666666666, 0.3333333333333333)
     """
-    values = np.union1d(reference.values, window.values) if reference.present and window.present else _either(
-        reference, window
+    values = np.union1d(_held(reference), _held(window)) if reference.present and window.present else _held(
+        reference if reference.present else window
     )  # fmt: skip
     if len(values) <= bins:
         edges = ()
@@ -83,8 +83,9 @@ def number_text(value: float) -> str:
     return f"{float(f'{value:.4g}'):,.0f}" if 10_000 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
-def _either(reference: Column, window: Column) -> Array:
-    return reference.values if reference.present else window.values
+def _held(column: Column) -> Array:
+    """Values that rows have: of a column in bins these are the ends of bins that are not empty."""
+    return column.values if column.weights is None else column.values[column.counts > 0]
 
 
 def _cuts(reference: Column, window: Column, bins: int) -> Array:
@@ -103,7 +104,8 @@ def _binned(column: Column, cuts: Array) -> Array:
 
 def _of_values(column: Column, values: Array) -> Array:
     counts = np.zeros(len(values))
-    counts[np.searchsorted(values, column.values)] = column.counts
+    held = column.counts > 0
+    counts[np.searchsorted(values, column.values[held])] = column.counts[held]
     return counts
 
 

@@ -105,6 +105,14 @@ def test_counts_like_a_profile_need_its_columns() -> None:
     assert (found.code, "there is no column 'city'" in found.err) == (2, True)
 
 
+@pytest.mark.parametrize("engine", ["memory", "streaming", "duckdb", "polars"])
+def test_a_window_without_rows_is_no_data_with_every_engine(engine: str) -> None:
+    pq.write_table(pq.read_table("year.parquet").slice(0, 0), "nothing.parquet")
+    run("profile", "build", "year.parquet", "--out", "year.profile")
+    found = run("drift", "--reference", "year.profile", "--current", "nothing.parquet", "--engine", engine)
+    assert (found.code, found.out.strip().splitlines()[-2]) == (1, "no_data: the window cannot be judged, see above")
+
+
 def peak_mib(*arguments: str) -> float:
     """Peak memory of the command as a process of its own."""
     measured = (

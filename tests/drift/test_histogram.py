@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.histogram import histogram
+from mlmon_dagster.drift.profile import Profile
 
 ANY = st.one_of(
     st.lists(st.floats(), min_size=1, max_size=60),
@@ -44,3 +45,14 @@ def test_rare_categories_are_told_together() -> None:
 def test_a_side_without_values_is_empty_bins() -> None:
     found = histogram(Column.of("x", [1.0, 2.0]), Column.of("x", [None, None]))
     assert found.window == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("rows", [[], [None, None], [3], [9, 9]])
+def test_counts_have_the_bars_of_their_rows_and_none_for_bins_without_any(rows: list[int | None]) -> None:
+    """A window that an engine counted is known in bins, most of them empty, and all of them where it has no rows."""
+    reference = Profile.of({"x": [1, 1, 2, 3]})
+    counted = reference.counted({"x": rows}).columns["x"]
+    found = histogram(reference.columns["x"], counted)
+    assert found.labels[:3] == ("1", "2", "3")
+    assert found.reference[:3] == (0.5, 0.25, 0.25)
+    assert sum(found.window) == (1.0 if any(rows) else 0.0)

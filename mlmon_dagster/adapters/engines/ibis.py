@@ -127,7 +127,7 @@ def _connection(url: str | None) -> Any:
         raise InputError("the engine ibis needs a database", hint="url: env:WAREHOUSE_URL, or the URL itself")
     told = url if is_reference(url) else masked(url)
     try:
-        connection = ibis.connect(secret(url) if is_reference(url) else url)
+        connection = ibis.connect(_plain(secret(url) if is_reference(url) else url))
         if connection.name in ZONES:
             connection.raw_sql(ZONES[connection.name])
     except UnavailableError:
@@ -138,6 +138,12 @@ def _connection(url: str | None) -> Any:
             hint="is it running, and is its driver installed? (pip install 'ibis-framework[postgres]')",
         ) from error
     return connection
+
+
+def _plain(url: str) -> str:
+    """The URL without a driver, which SQLAlchemy's may name: `postgresql+psycopg2://`."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}{separator}{rest}"
 
 
 def _named(connection: Any, name: str) -> Any:

@@ -30,6 +30,10 @@ TYPES = {
 }  # fmt: skip
 
 
+def only(profile: Profile, name: str) -> Profile:
+    return Profile({name: profile.columns[name]}, profile.rows)
+
+
 def texts(name: str, dialect: str) -> list[str]:
     table = ibis.table({name: TYPES[name]}, name="sales")
     grid = PROFILE.columns[name].grid
@@ -78,6 +82,8 @@ def test_a_query_that_is_cut_in_parts_counts_to_the_same_bytes(
     profile = Profile({name: PROFILE.columns[name] for name in names}, 0)
     engine = plugins.parse("engine", {"use": "ibis", "url": url})
     assert engine.count(Rows(query="sales"), profile).digest == profile.counted(WINDOW).digest
+    named = url.replace("://", "+psycopg2://")  # as SQLAlchemy has it, and the command line too
+    assert ENGINE.count(Rows(place=named, query="sales"), only(profile, "normal")).columns["normal"].rows == 2_000
 
 
 def test_microseconds_are_exact_where_a_database_tells_seconds_as_a_float() -> None:
