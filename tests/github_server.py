@@ -1,13 +1,12 @@
 """GitHub's interface for commits on this machine: what it checks of a request, and what it keeps."""
 
-import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from answering import Asked, Said, answering
 
 TOKEN = "ghs_installation"
 
@@ -61,31 +60,9 @@ def github() -> Iterator[Github]:
     """The server, while it runs."""
     here = Github()
 
-    class Handler(BaseHTTPRequestHandler):
-        def _serve(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            path, _, query = self.path.partition("?")
-            code, document = here.answer(self.command, path, query, self.headers.get("Authorization", ""), body)
-            text = json.dumps(document).encode()
-            self.send_response(code)
-            for name, value in {**here.headers, "Content-Length": str(len(text))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
+    def answer(asked: Asked) -> Said:
+        token = asked.headers.get("authorization", "")
+        return Said(*here.answer(asked.method, asked.path, asked.query, token, asked.body), here.headers)
 
-        do_GET = do_POST = _serve
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    here.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(answer) as here.url:
         yield here
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

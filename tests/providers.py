@@ -4,15 +4,14 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
+from answering import Asked, Said, answering
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -79,44 +78,25 @@ class Provider:
         return json.dumps({"keys": [{**key, "kid": kid, "alg": "RS256", "use": "sig"}]}).encode()
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 @contextmanager
 def provider() -> Iterator[Provider]:
     """A provider that listens on 127.0.0.1."""
     one = Provider()
 
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = urlsplit(self.path).path
-            one.asked.append(path)
-            if path in one.documents:
-                self._say(200, one.documents[path])
-                return
-            if self.headers.get("Authorization", "").removeprefix("Bearer ") not in one.tokens:
-                self._say(404 if "keys" in path or "well-known" in path else 401, b'{"message": "Bad credentials"}')
-                return
-            found = one.about(path)
-            self._say(200 if found is not None else 404, json.dumps(found).encode())
+    def answer(asked: Asked) -> Said:
+        one.asked.append(asked.path)
+        if asked.method == "POST":
+            return Said(200, one.exchange(asked.body), JSON)
+        if asked.path in one.documents:
+            return Said(200, one.documents[asked.path], JSON)
+        if asked.headers.get("authorization", "").removeprefix("Bearer ") not in one.tokens:
+            unknown = "keys" in asked.path or "well-known" in asked.path
+            return Said(404 if unknown else 401, {"message": "Bad credentials"}, JSON)
+        found = one.about(asked.path)
+        return Said(200 if found is not None else 404, found, JSON)
 
-        def do_POST(self) -> None:
-            one.asked.append(self.path)
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._say(200, json.dumps(one.exchange(body)).encode())
-
-        def _say(self, status: int, content: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            return None
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    one.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield one
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(answer) as one.url:
+        yield one

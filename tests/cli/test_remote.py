@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from answering import Asked, Said, answering
 from command_line import CAST, PIPELINE, Answer, Office
 from governed import version
 
@@ -151,32 +152,14 @@ def test_what_leads_to_no_server_is_told(remote: Remote, environ: dict[str, str]
 
 
 def test_a_server_that_is_busy_is_waited_for_as_long_as_the_time_allows(tmp_path: Path) -> None:
-    import http.server
-
     asked = []
 
-    class Busy(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            done = len(asked) == 2
-            body = b'{"items": [], "next": null}' if done else b'{"detail": "busy", "code": "UNAVAILABLE"}'
-            self.send_response(200 if done else 503)
-            self.send_header("Retry-After", "0")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(request: Asked) -> Said:
+        asked.append(request.path)
+        if len(asked) == 2:
+            return Said(200, {"items": [], "next": None})
+        return Said(503, {"detail": "busy", "code": "UNAVAILABLE"}, {"Retry-After": "0"})
 
-        def log_message(self, *_: object) -> None:
-            return None
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Busy)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}"
-        answer = Office(tmp_path)("alerts", MLMON_URL=url, MLMON_TOKEN="x", HOME=str(tmp_path))
-        assert (answer.code, len(asked)) == (0, 2), answer.err
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(answer) as url:
+        answered = Office(tmp_path)("alerts", MLMON_URL=url, MLMON_TOKEN="x", HOME=str(tmp_path))
+    assert (answered.code, len(asked)) == (0, 2), answered.err

@@ -3,13 +3,12 @@
 import importlib
 import json
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from answering import Asked, Said, answering
 from click.testing import CliRunner, Result
 from registered import register_versions
 
@@ -157,35 +156,16 @@ def test_any_registered_model_is_tested_by_its_own_reference(tmp_path: Path, mon
         process.stop()
 
 
-class Blind(BaseHTTPRequestHandler):
-    """A server that gives a score of 0 whatever it is asked."""
-
-    def do_GET(self) -> None:
-        self._say({"model": "house_price_lambda", "version": 1, "digest": "d", "pipeline": "house_price_lambda"})
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self._say({"prediction": 1.0, "drift_score": 0.0, "band": "normal", "drift": {}})
-
-    def _say(self, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        return
+def blind(asked: Asked) -> Said:
+    """Gives a score of 0 whatever it is asked."""
+    if asked.method == "GET":
+        return Said(200, {"model": "house_price_lambda", "version": 1, "digest": "d", "pipeline": "house_price_lambda"})
+    return Said(200, {"prediction": 1.0, "drift_score": 0.0, "band": "normal", "drift": {}})
 
 
 def test_a_server_that_sees_no_drift_ends_with_1() -> None:
-    blind = HTTPServer(("127.0.0.1", 0), Blind)
-    threading.Thread(target=blind.serve_forever, daemon=True).start()
-    try:
-        result = scenarios(f"http://127.0.0.1:{blind.server_port}", "--file", str(EXAMPLE / "scenarios.yaml"), "--json")
-    finally:
-        blind.shutdown()
-        blind.server_close()
+    with answering(blind) as url:
+        result = scenarios(url, "--file", str(EXAMPLE / "scenarios.yaml"), "--json")
     told = json.loads(result.output)
     assert (result.return_value, told["works"]) == (1, False)
     assert [one["name"] for one in told["scenarios"] if not one["passed"]] == [

@@ -5,16 +5,15 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import Asked, Said, answering
 from api_office import ORIGIN, PASSWORD, Api, problem
 from api_server import served
 from starlette.testclient import TestClient
@@ -38,31 +37,12 @@ class Upstream:
 def upstream() -> Iterator[Upstream]:
     one = Upstream()
 
-    class Answers(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            one.seen.append((self.command, self.path, headers, body))
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain")
-            self.send_header("Set-Cookie", "stranger=1")
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"ok" if self.command != "HEAD" else b"")
+    def answer(asked: Asked) -> Said:
+        one.seen.append((asked.method, asked.target, dict(asked.headers), asked.content))
+        return Said(200, b"ok", {"Content-Type": "text/plain", "Set-Cookie": "stranger=1"})
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
-
-        def log_message(self, *_: object) -> None:
-            return None
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    one.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield one
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(answer) as one.url:
+        yield one
 
 
 def behind(api: Api, upstream: str) -> Api:

@@ -1,16 +1,14 @@
 """Repositories and proposals over the API, against real Git and a server that speaks as GitHub's does."""
 
-import json
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import Asked, Said, answering
 from api_office import Api, problem
 from command_line import PIPELINE
 
@@ -53,31 +51,13 @@ class Hub:
 def hub() -> Iterator[Hub]:
     one = Hub()
 
-    class Answers(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, said = one.answer(self.command, self.path, json.loads(content or b"null"))
-            if self.headers.get("Authorization") != "Bearer good":
-                status, said = 401, {"message": "Bad credentials"}
-            text = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def answer(asked: Asked) -> Said:
+        if asked.headers.get("authorization") != "Bearer good":
+            return Said(401, {"message": "Bad credentials"})
+        return Said(*one.answer(asked.method, asked.target, asked.body))
 
-        do_GET = do_POST = answer
-
-        def log_message(self, *_: object) -> None:
-            return None
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    one.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield one
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(answer) as one.url:
+        yield one
 
 
 def git(folder: Path, *words: str) -> str:
