@@ -1,6 +1,5 @@
 """Adaptive windowing: keeps as many of the newest values as show no change, and says when it drops some."""
 
-from collections.abc import Iterator
 from math import inf, isfinite, log, sqrt
 
 from mlmon_dagster.drift.streaming.state import State
@@ -31,7 +30,7 @@ class Adwin:
     223
     """
 
-    __slots__ = ("_confidence", "_count", "_every", "_mean", "_rows", "_scale", "_seen", "_squares", "_value")
+    __slots__ = ("_confidence", "_count", "_every", "_left", "_mean", "_new", "_rows", "_scale", "_squares", "_value")
 
     def __init__(self, *, confidence: float = 0.002, scale: float = 1.0, every: int = 32) -> None:
         if not 0 < confidence < 1 or not (scale > 0 and isfinite(scale)) or every < 1:
@@ -41,40 +40,59 @@ class Adwin:
         self._confidence, self._scale, self._every = confidence, scale, every
         self._rows: list[list[tuple[float, float]]] = [[]]  # row i: (mean, squares) of 2**i values each, oldest first
         self._count, self._mean, self._squares = 0, 0.0, 0.0
-        self._seen, self._value = 0, 0.0
+        self._new: list[float] = []  # values since a cut was last tried: what they change is worked out then
+        self._left, self._value = every, 0.0
 
     @property
     def mean(self) -> float:
         """Mean of the window; NaN without a value."""
+        self._add()
         return self._mean if self._count else float("nan")
 
     def update(self, value: float) -> State:
         """The state after this value."""
+        new = self._new
         if not isfinite(value):
-            return State(self._value, 1.0, False, self._count)
-        self._add(value)
-        self._seen += 1
-        if self._seen % self._every:
-            return State(self._value, 1.0, False, self._count)
+            return State(self._value, 1.0, False, self._count + len(new))
+        new.append(value)
+        self._left -= 1
+        if self._left:
+            return State(self._value, 1.0, False, self._count + len(new))
+        self._left = self._every
+        self._add()
         found = self._value = self._largest()
         while self._value > 1:
             self._drop()
             self._value = self._largest()
         return State(found, 1.0, found > 1, self._count)
 
-    def _add(self, value: float) -> None:
-        self._mean, self._squares = _joined(self._count, self._mean, self._squares, 1, value, 0.0)
-        self._count += 1
-        self._rows[0].append((value, 0.0))
+    def _add(self) -> None:
+        """The new values to the window, in the order they came (Welford 1962)."""
+        count, mean, squares, newest = self._count, self._mean, self._squares, self._rows[0]
+        for value in self._new:
+            apart = value - mean
+            mean += apart / (count + 1)
+            squares += apart * apart * count / (count + 1)
+            count += 1
+            newest.append((value, 0.0))
+            if len(newest) > BUCKETS:
+                self._merge()
+        self._count, self._mean, self._squares = count, mean, squares
+        self._new.clear()
+
+    def _merge(self) -> None:
+        """The two oldest buckets of every size of which there are too many become one of the next."""
+        size = 1
         for place, row in enumerate(self._rows):
             if len(row) <= BUCKETS:
                 return
-            size = 2**place
-            merged = _joined(size, *row[0], size, *row[1])
+            (mean, squares), (other, more) = row[0], row[1]
+            apart = other - mean
             del row[:2]
             if place + 1 == len(self._rows):
                 self._rows.append([])
-            self._rows[place + 1].append(merged)
+            self._rows[place + 1].append((mean + apart / 2, squares + more + apart * apart * size / 2))
+            size *= 2
 
     def _drop(self) -> None:
         """Without its oldest bucket."""
@@ -97,27 +115,18 @@ class Adwin:
             return 0.0
         doubt = log(2 * log(self._count) / self._confidence)
         spread, edge = 2 * self._squares / self._count * doubt, 2 / 3 * self._scale * doubt
-        largest, older, total = 0.0, 0, 0.0
-        for size, mean in self._oldest_first():
-            older, total = older + size, total + size * mean
-            newer = self._count - older
-            if older < SHORTEST:
-                continue
-            if newer < SHORTEST:
-                break
-            inverse = 1 / older + 1 / newer
-            allowed = sqrt(spread * inverse) + edge * inverse
-            apart = abs(total / older - (self._count * self._mean - total) / newer)
-            largest = max(largest, apart / allowed if allowed else inf)
-        return largest
-
-    def _oldest_first(self) -> Iterator[tuple[int, float]]:
+        largest, older, total, count, whole = 0.0, 0, 0.0, self._count, self._count * self._mean
         for place in range(len(self._rows) - 1, -1, -1):
+            size = 2**place
             for mean, _ in self._rows[place]:
-                yield 2**place, mean
-
-
-def _joined(n: int, mean: float, squares: float, m: int, other: float, more: float) -> tuple[float, float]:
-    """Mean and sum of squared deviations of two groups together (Chan, Golub and LeVeque 1979)."""
-    apart = other - mean
-    return mean + apart * m / (n + m), squares + more + apart * apart * n * m / (n + m)
+                older, total = older + size, total + size * mean
+                newer = count - older
+                if older < SHORTEST:
+                    continue
+                if newer < SHORTEST:
+                    return largest
+                inverse = 1 / older + 1 / newer
+                allowed = sqrt(spread * inverse) + edge * inverse
+                apart = abs(total / older - (whole - total) / newer)
+                largest = max(largest, apart / allowed if allowed else inf)
+        return largest
