@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from mlmon_dagster.drift.chance import Population, distances, reached, seeded
+from mlmon_dagster.drift.chance import Population, apart, distances, reached, seeded
 from mlmon_dagster.drift.column import Array, Column
 from mlmon_dagster.drift.luck import allowance, too_heavy
 from mlmon_dagster.drift.monitor import Monitor, method_name, placed
 from mlmon_dagster.drift.profile import Profile
 from mlmon_dagster.errors import DataError
 
-VERSION = 3
+VERSION = 4
 """Rises when the same reference would give other thresholds."""
 
 DRAWS, MOST_DRAWS, SCALING_DRAWS = 1200, 2000, 200
@@ -178,7 +178,7 @@ def calibrate(
         methods = [one for one in methods if monitor.series(name, one, segment) not in refused]
         windows = [(whole.columns[name], one[name]) for whole, one in part.own if name in one and name in whole.columns]
         rows = (monitor.minimum_rows, part.usual_rows)
-        made = _curves(methods, reference, level / max(len(methods), 1), rows, windows, segment)
+        made = _curves(methods, reference, level, rows, windows, segment)
         curves |= {monitor.series(name, method, segment): curve for method, curve in zip(methods, made, strict=True)}
     return Calibration(declaration_digest(monitor, rate), rate, level, curves, refused)
 
@@ -195,16 +195,22 @@ def _curves(
     own: Sequence[Own],
     segment: str | None = None,
 ) -> list[Curve]:
-    """One curve for each method, from the same random windows; `rows` are the fewest that are judged, and the usual."""
+    """One curve for each method, from the same random windows; `rows` are the fewest that are judged, and the usual.
+
+    The methods of a column share its level by how many independent ones they amount to.
+    """
+    if not methods:
+        return []
     population = Population.of(reference).with_strangers()
     random = seeded(*map(method_name, methods), placed(reference.name, segment))
     most = max(population.size // 2, 1)
     usual = int(np.clip(rows[1], 1, most))
-    level, draws = level * AIM, int(np.clip(3 / level, DRAWS, MOST_DRAWS))
+    draws = int(np.clip(3 * len(methods) / (level * AIM), DRAWS, MOST_DRAWS))
     drawn = {usual: distances(methods, population, usual, draws, random)}
+    level = level * AIM / apart(drawn[usual])
     for size in _sizes(rows[0], usual, most):
         drawn[size] = distances(methods, population, size, draws // 3 if size < usual else SCALING_DRAWS, random)
-    by_method = [{size: found[place] for size, found in drawn.items()} for place in range(len(methods))]
+    by_method = [{size: np.sort(found[place]) for size, found in drawn.items()} for place in range(len(methods))]
     return [
         _curve(method, found, usual, level, population.size, own)
         for method, found in zip(methods, by_method, strict=True)

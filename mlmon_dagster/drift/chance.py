@@ -21,6 +21,9 @@ DRAWS = 100
 ENOUGH_ROWS = 20_000
 """Rows beyond which a noise floor falls no further: every threshold is far above it."""
 
+SELDOM = 0.05
+"""Chance at which it is counted how often methods alarm together: hundreds of windows tell no smaller one."""
+
 OTHERS, STRANGER = "\U0010fffe", "\U0010ffff"
 """Stand for the categories that a profile does not name, and for one that nobody has; last in order."""
 
@@ -109,7 +112,7 @@ class Population:
 def distances(
     methods: Sequence[Measures], population: Population, window_rows: int, draws: int, random: Any
 ) -> list[Array]:
-    """By each method the distances of `draws` random windows from the rest of the population, in ascending order."""
+    """By each method the distances of `draws` random windows from the rest of the population, the same ones for all."""
     parts = population.split(window_rows, random)
     found: list[list[float]] = [[] for _ in methods]
     for _ in range(draws):
@@ -117,7 +120,17 @@ def distances(
         if reference.present and window.present:
             for values, method in zip(found, methods, strict=True):
                 values.append(method.measure(reference, window).value)
-    return [np.sort(np.array(values)) if values else np.zeros(1) for values in found]
+    return [np.array(values) if values else np.zeros(1) for values in found]
+
+
+def apart(found: Sequence[Array]) -> float:
+    """To how many independent ones several methods' distances of the same windows amount, of what alarms seldom.
+
+    Methods of one column see much of the same: so many times as often as one of them does any exceed what it exceeds in
+    `SELDOM` of the windows. At least 1, and at most their number.
+    """
+    beyond = [one > np.quantile(one, 1 - SELDOM, method="higher") for one in found]
+    return float(np.clip(np.mean(np.any(beyond, axis=0)) / SELDOM, 1, len(found)))
 
 
 def reached(found: Array, chance: float) -> float:
@@ -150,7 +163,7 @@ def noise_floor(method: Measures, reference: Column, window_rows: int, chance: f
     population = Population.of(reference)
     rows = max(1, min(window_rows, population.size // 2, ENOUGH_ROWS))
     (found,) = distances([method], population, rows, DRAWS, seeded(reference.name))
-    return reached(found, chance)
+    return reached(np.sort(found), chance)
 
 
 def seeded(*names: str) -> np.random.Generator:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlmon_dagster.drift.chance import Population, distances, noise_floor, reached, seeded
+from mlmon_dagster.drift.chance import Population, apart, distances, noise_floor, reached, seeded
 from mlmon_dagster.drift.column import Column
 from mlmon_dagster.drift.methods.hellinger import Hellinger
 from mlmon_dagster.drift.methods.ks import Ks
@@ -59,3 +59,12 @@ def test_a_profile_in_bins_gives_the_floor_that_its_rows_give() -> None:
     binned = Profile.of({"x": NORMAL}).columns["x"]
     assert not binned.exact
     assert noise_floor(Ks(), binned, 300, 0.01) == pytest.approx(noise_floor(Ks(), NORMAL, 300, 0.01), rel=0.1)
+
+
+def test_methods_count_by_what_they_add() -> None:
+    random = np.random.default_rng(0)
+    one, other = random.normal(size=(2, 4000))
+    assert apart([one, one, one * 3]) == 1
+    assert apart([one, np.zeros(4000)]) == 1
+    assert apart([one, other]) == pytest.approx(1.95, abs=0.1)
+    assert 1.2 < apart([one, one + other]) < 1.8

@@ -13,9 +13,10 @@ from mlmon_dagster.drift.method import Measure, effective_rows, shares
 class CategoryShift:
     """Largest difference of a category's share over the spread of a row's membership, sqrt(r (1 - r)).
 
-    r is the category's share of the rows of both sides together; categories the reference never saw count as one. Use
-    it where one category that grows or vanishes is the event: a rare one counts as much as a frequent one, which `linf`
-    sees late, and many categories do not drown it, as they do in `psi` and `chi_square`.
+    r is the category's share of the rows of both sides together, and the spread at least that of one row of the smaller
+    side; categories the reference never saw count as one. Use it where one category that grows or vanishes is the
+    event: a rare one counts as much as a frequent one, which `linf` sees late, and many categories do not drown it, as
+    they do in `psi` and `chi_square`.
     Source: Haberman, "The analysis of residuals in cross-classified tables", 1973 (adjusted residuals, per row).
 
     >>> shift = CategoryShift().measure(Column.of("x", ["a", "b"] * 50), Column.of("x", ["a"] * 100))
@@ -33,7 +34,7 @@ class CategoryShift:
         p, q = shares(reference, window, 0)
         n, m = reference.present, window.present
         both = (n * p + m * q) / (n + m)
-        spread = np.sqrt(both * (1 - both))
+        spread = np.sqrt(np.maximum(both * (1 - both), 1 / (min(n, m) + 1)))
         apart = np.abs(p - q)
-        value = float(np.max(apart / np.where(apart > 0, np.maximum(spread, 1e-12), 1)))
+        value = float((apart / spread).max())
         return Measure(value, raw=float(apart.max()), effect=value, effective_rows=effective_rows(reference, window))
