@@ -148,3 +148,18 @@ def test_a_profile_of_any_number_of_rows_is_made_and_compared_with_in_256_mib() 
     assert peak_mib("profile", "build", "large.parquet", "--out", "large.profile") < 256
     sides = ("--reference", "large.profile", "--current", "large.parquet")
     assert peak_mib("drift", *sides, "--fail-on", "never") < 256
+
+
+def test_well_packed_parquet_is_compared_in_little_memory(tmp_path: Path) -> None:
+    """Two files of 2 MB that hold 96 MB of values each: Arrow's peak is that of some pieces of a column."""
+    random = np.random.default_rng(0)
+    for name in ("year", "week"):
+        table = pa.table({f"x{place}": random.integers(0, 2, 2_000_000) for place in range(6)})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    code = (
+        "import pyarrow as pa; from click.testing import CliRunner; from mlmon_dagster.cli import group; "
+        "found = CliRunner().invoke(group, ['drift', '--reference', 'year.parquet', '--current', 'week.parquet']); "
+        "assert 'no drift' in found.output, found.output; print(pa.default_memory_pool().max_memory())"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 24_000_000

@@ -25,13 +25,17 @@ MAKERS = {"polars": "polars", "_duckdb": "duckdb", "duckdb": "duckdb", "ibis": "
 class Auto:
     """Takes the engine that suits where the rows are and how many bytes they have; the counts are the same from any.
 
-    Files below `in_memory_mb` and tables are counted in memory, larger Parquet files by `streaming`, other large files
-    and queries of files by `duckdb`, databases in SQL by `ibis`, frames that have not been read yet by their library.
+    Files below `in_memory_mb` (Parquet as it is once it is read, which may be many times more) and tables are counted
+    in memory, larger Parquet files by `streaming`, other large files and queries of files by `duckdb`, databases in SQL
+    by `ibis`, frames that have not been read yet by their library.
 
     Example: `{use: auto, in_memory_mb: 256}`
     """
 
-    in_memory_mb: Annotated[int, Field(ge=0, description="files of fewer megabytes are read whole")] = 64
+    in_memory_mb: Annotated[
+        int,
+        Field(ge=0, description="files of fewer megabytes are read whole; of Parquet 8 bytes for each value count"),
+    ] = 64
 
     def count(self, rows: Rows, profile: Profile) -> Profile:
         """Whatever one of the other engines takes."""
@@ -68,14 +72,18 @@ class Auto:
         return self._for_files(rows.place)
 
     def _for_files(self, place: str) -> "Choice":
+        from mlmon_dagster.adapters.parquet import unpacked_bytes
         from mlmon_dagster.adapters.tables import row_files
 
         files = row_files(Path(place))
-        megabytes = sum(file.stat().st_size for file in files) / 1_000_000
-        if megabytes < self.in_memory_mb:
-            return Choice("memory", f"{megabytes:,.1f} MB are less than in_memory_mb: {self.in_memory_mb}")
-        large = f"{megabytes:,.0f} MB are not less than in_memory_mb: {self.in_memory_mb}"
-        if {file.suffix for file in files} == {".parquet"}:
+        parquet = {file.suffix for file in files} == {".parquet"}
+        stored = sum(file.stat().st_size for file in files)
+        read = max(stored, unpacked_bytes(files) if parquet else 0)
+        megabytes = f"{read / 1_000_000:,.1f} MB" + (" once they are read" if read > stored else "")
+        if read < self.in_memory_mb * 1_000_000:
+            return Choice("memory", f"{megabytes} are less than in_memory_mb: {self.in_memory_mb}")
+        large = f"{megabytes} are not less than in_memory_mb: {self.in_memory_mb}"
+        if parquet:
             return Choice("streaming", f"{large}, all of it Parquet")
         if all(file.name.endswith((".csv", ".csv.gz")) for file in files):
             return Choice("duckdb", f"{large}, all of it CSV")

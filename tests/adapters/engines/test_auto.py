@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlmon_dagster import plugins
-from mlmon_dagster.adapters.engines.auto import told
+from mlmon_dagster.adapters.engines.auto import Auto, told
 from mlmon_dagster.errors import MissingError
 from mlmon_dagster.plugins import name_of
 from mlmon_dagster.ports import Rows
@@ -53,6 +55,14 @@ def test_the_size_of_files_tells_the_engine(tmp_path: Path, ending: str, large: 
     (tmp_path / f"rows.{ending}").write_bytes(b"0" * 1_000_001)
     rows = Rows(place=str(tmp_path / f"rows.{ending}"))
     assert (chosen(rows, in_memory_mb=2), chosen(rows, in_memory_mb=1)) == ("memory", large)
+
+
+def test_parquet_is_as_large_as_it_is_once_it_is_read(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": np.zeros(400_000), "y": np.ones(400_000)}), tmp_path / "rows.parquet")
+    rows = Rows(place=str(tmp_path / "rows.parquet"))
+    assert (tmp_path / "rows.parquet").stat().st_size < 100_000
+    assert (chosen(rows, in_memory_mb=7), chosen(rows, in_memory_mb=6)) == ("memory", "streaming")
+    assert told(Auto(6), rows).startswith("streaming: 6.4 MB once they are read are not less than in_memory_mb: 6")
 
 
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
