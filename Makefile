@@ -15,7 +15,7 @@ test-slow test-long: .venv/.installed-dev
 	@$(BIN)/pytest -m slow $(ARGS)
 
 test-spark: .venv/.installed-spark
-	@$(BIN)/pytest -k spark $(ARGS) tests/contracts/test_engine.py tests/adapters/engines tests/adapters/test_spark_job.py tests/adapters/batch tests/assets/test_model_stages.py
+	@$(BIN)/pytest -k "spark or emr_serverless or glue" $(ARGS) tests/contracts/test_engine.py tests/adapters/engines tests/adapters/test_spark_job.py tests/adapters/batch tests/assets/test_model_stages.py
 
 lint: .venv/.installed-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
