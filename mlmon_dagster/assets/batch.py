@@ -7,7 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmon_dagster.adapters.batch.scorer import ADDED, BatchScorer, Numbers, as_batch, check_columns
+from mlmon_dagster.adapters.batch.folder import BATCH_ROWS
+from mlmon_dagster.adapters.batch.scorer import ADDED, BatchScorer, Numbers, as_batch, check_columns, joined
 from mlmon_dagster.lifecycle.outputs import REASON
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.ports import ModelVersion
@@ -70,8 +71,9 @@ def numbers_on(
 
 
 def numbers_here(scorer: BatchScorer, table: "pa.Table") -> Numbers:
-    """In this process."""
-    return scorer.numbers(as_batch(table))
+    """In this process, piece by piece."""
+    batches = table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS)
+    return joined([scorer.numbers(batch) for batch in batches or [as_batch(table)]])
 
 
 def carried(pipeline: Pipeline) -> tuple[str, ...]:

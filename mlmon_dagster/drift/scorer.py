@@ -170,9 +170,13 @@ class RecordScorer:
     def rows(self, matrix: Array) -> tuple[Array, Array, Array]:
         """(|z| (n, features), means (n,), largest (n,)) of float64 records; to the bit what `row` gives."""
         scores = np.empty_like(matrix, order="F")
-        total = np.zeros(len(matrix))
         for place, feature in enumerate(self.features):
             scores[:, place] = feature.scores(matrix[:, place])
+        return scores, *self.together(scores)
+
+    def together(self, scores: Array) -> tuple[Array, Array]:
+        """(means (n,), largest (n,)) of the scores of every feature (n, features); to the bit what `row` gives."""
+        total = np.zeros(len(scores))
         for place in self.averaged:
             total += scores[:, place]
-        return scores, total / len(self.averaged), scores.max(axis=1)
+        return total / len(self.averaged), scores.max(axis=1)

@@ -1,6 +1,6 @@
 """Predictions and drift scores of many rows at a time, the same as the server gives for each of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from mlmon_dagster.adapters.mlflow.manifest import verify
 from mlmon_dagster.adapters.mlflow.model_directory import PROFILE, LoadedModel, load_model
 from mlmon_dagster.adapters.mlflow.signature import ModelInput
 from mlmon_dagster.drift.profile import Profile
-from mlmon_dagster.drift.scorer import RecordScorer
+from mlmon_dagster.drift.scorer import FeatureScore, RecordScorer
 from mlmon_dagster.errors import DataError, FailedError
 
 if TYPE_CHECKING:
@@ -144,10 +144,10 @@ class BatchScorer:
                 for place, column in enumerate(self.inputs):
                     matrix[:, place] = _numbers(columns[column.name])
                 return self.model.rows.rows(matrix), *self.scorer.rows(matrix)[1:]
-            table = pa.table(columns)
-            scores = [self.scorer.row(tuple(row.values()))[1:] for row in table.to_pylist()]
-            means, largest = (np.array(one, np.float64) for one in zip(*scores, strict=True))
-            return self.model.predict(table.to_pandas()), means, largest
+            scores = np.empty((rows, len(self.inputs)), order="F")
+            for place, (column, feature) in enumerate(zip(self.inputs, self.scorer.features, strict=True)):
+                scores[:, place] = _scores(feature, columns[column.name])
+            return self.model.predict(pa.table(columns).to_pandas()), *self.scorer.together(scores)
         except (ValueError, TypeError) as error:
             raise FailedError(f"the model cannot score these rows: {str(error).splitlines()[0]}") from error
 
@@ -173,6 +173,21 @@ def _told(found: tuple[np.ndarray, np.ndarray, np.ndarray], reasons: "pa.Array |
         predictions, means, largest = (one[~wrong] for one in found)
     columns = (pa.array(predictions), pa.array(means), pa.array(largest))
     return Numbers(columns, reasons, int(invalid.sum()))
+
+
+def joined(pieces: Sequence[Numbers]) -> Numbers:
+    """The numbers of several pieces, one after the other."""
+    import pyarrow as pa
+
+    if len(pieces) == 1:
+        return pieces[0]
+    told = [one for one in pieces if len(one.columns[0])] or pieces[:1]  # of other pieces no type is known
+    columns = [pa.concat_arrays(parts) for parts in zip(*(one.columns for one in told), strict=True)]
+    reasons = None
+    if any(one.reasons is not None for one in pieces):
+        nothing = [pa.nulls(len(one.columns[0]), pa.string()) if one.reasons is None else one.reasons for one in pieces]
+        reasons = pa.concat_arrays(nothing)
+    return Numbers((columns[0], columns[1], columns[2]), reasons, sum(one.invalid for one in pieces))
 
 
 def _invalid(predictions: np.ndarray) -> np.ndarray:
@@ -229,6 +244,21 @@ def _numbers(values: "pa.Array") -> np.ndarray:
     if pa.types.is_boolean(values.type) or values.null_count or values.type != pa.float64():
         values = pc.fill_null(pc.cast(values, pa.float64(), safe=False), float("nan"))
     found: np.ndarray = values.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _scores(feature: FeatureScore, values: "pa.Array") -> np.ndarray:
+    """|z| of every value: each different one of a category's is looked up once."""
+    import pyarrow as pa
+
+    if feature.kind == "number":
+        return feature.scores(_numbers(values))
+    if feature.kind == "unscored":
+        return np.where(np.asarray(values.is_null()), feature.missing, 0.0)
+    encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    known = np.array([*map(feature.score, encoded.dictionary.to_pylist()), feature.missing])
+    places = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    found: np.ndarray = known[places]
     return found
 
 
