@@ -31,6 +31,8 @@ class Cells:
 
     low: float
     factor: float
+    top: float
+    """The reference's largest value."""
     at: Array = field(repr=False)
     """How many of the reference's values lie before each cell, and all of them at the end."""
 
@@ -44,12 +46,13 @@ class Cells:
         factor = CELLS / (high - low) if high > low else np.inf
         if not 0 < factor < np.inf:
             return None
-        bare = cls(low, factor, values[:0])
-        return cls(low, factor, np.searchsorted(bare.places(values), np.arange(CELLS + 1, dtype=np.int32)))
+        top = float(values[-1])
+        bare = cls(low, factor, top, values[:0])
+        return cls(low, factor, top, np.searchsorted(bare.places(values), np.arange(CELLS + 1)))
 
     def places(self, values: Array) -> Array:
-        """The cell of each value (int32)."""
-        places, buffer = np.empty(len(values), dtype=np.int32), np.empty(min(BLOCK, len(values)))
+        """The cell of each value (uint16, which takes least to read again)."""
+        places, buffer = np.empty(len(values), dtype=np.uint16), np.empty(min(BLOCK, len(values)))
         with np.errstate(over="ignore"):
             for start in range(0, len(values), BLOCK):
                 block = values[start : start + BLOCK]
@@ -79,7 +82,10 @@ class Spread:
         return cls(rows, cells, places, before)
 
     def within(self, wanted: Array) -> "Within":
-        """The rows in some cells, in order; also those in cells between them, if they are few."""
+        """The rows in some cells, in order; also those in cells between them, if they are few.
+
+        Rows above the reference's largest value are left out: nobody asks how many lie at or below one of those.
+        """
         there = np.flatnonzero(wanted)
         first, last = (int(there[0]), int(there[-1])) if len(there) else (0, -1)
         if (self.before[last + 1] - self.before[first]) * SHARE <= len(self.rows):
@@ -88,7 +94,10 @@ class Spread:
             found = (self.places >= first) & (self.places <= last)
         else:
             found = wanted.take(self.places)
-        chosen = np.sort(self.rows.values[np.flatnonzero(found)])
+        chosen = self.rows.values[np.flatnonzero(found)]
+        if wanted[-1]:  # where a window has moved up, most of its rows may lie above all of the reference's
+            chosen = chosen[chosen <= self.cells.top]
+        chosen.sort()
         earlier = np.cumsum(np.where(wanted, np.diff(self.before), 0))
         return Within(self.cells, chosen, self.before[1:] - earlier)
 

@@ -33,9 +33,11 @@ def decimals(data: Array) -> tuple[Array, Array] | None:
     if len(data) < LEAST or not _holds(data[:1], SCALES[-1]):  # most columns end here
         return None
     scale = next((one for one in SCALES if _holds(data[:: max(1, len(data) // SAMPLE)], one)), None)
-    low, high = float(data.min()), float(data.max())
+    least = data.min()
+    low, high = float(least), float(data.max())
     if scale is None or not (high - low) * scale < widest(len(data)) or max(-low, high) * scale >= 2**31:
         return None
+    first = np.rint(least * data.dtype.type(scale))
     whole = np.empty(len(data), dtype=np.int32)
     buffers = np.empty((2, BLOCK), dtype=data.dtype)
     for start in range(0, len(data), BLOCK):
@@ -44,11 +46,11 @@ def decimals(data: Array) -> tuple[Array, Array] | None:
         np.rint(np.multiply(block, scale, out=nearest), out=nearest)
         if not np.array_equal(np.divide(nearest, scale, out=value), block):
             return None
+        np.subtract(nearest, first, out=nearest)  # of whole numbers close to each other: exact
         np.copyto(whole[start : start + BLOCK], nearest, casting="unsafe")
-    first = int(whole.min())
-    counts = np.bincount(whole - first)
+    counts = np.bincount(whole)
     there = np.nonzero(counts)[0]
-    return np.divide(there + first, scale, dtype=data.dtype), counts[there]
+    return np.divide(there + int(first), scale, dtype=data.dtype), counts[there]
 
 
 def _holds(data: Array, scale: int) -> bool:

@@ -70,16 +70,16 @@ def _numbers(data: Array, weights: Array | None, missing: int, in_order: bool) -
 
 
 def _unsorted(data: Array, missing: int) -> Ordered:
-    """Missing and infinite values are left out; mostly there is none, which two looks tell."""
-    low, high = (float(data.min()), float(data.max())) if len(data) else (0.0, 0.0)
+    """Missing and infinite values are left out; mostly there is none, which their sum tells."""
     infinite = minus = 0
-    if not (math.isfinite(low) and math.isfinite(high)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = math.isfinite(data.sum())
+    if not finite:
         nan, endless = np.isnan(data), np.isinf(data)
         minus, infinite = int((data[endless] < 0).sum()), int(endless.sum())
         missing += int(nan.sum())
         data = data[~(nan | endless)]
-        low, high = (float(data.min()), float(data.max())) if len(data) else (0.0, 0.0)
-    return Ordered(Unsorted(data, low + 0, high + 0) if len(data) else data, None, missing, infinite, minus)
+    return Ordered(Unsorted(data) if len(data) else data, None, missing, infinite, minus)
 
 
 def _count(weights: Array | None, rows: int, where: "Array | slice") -> int:
@@ -121,7 +121,7 @@ def _categories(data: Array, weights: Array | None) -> tuple[Array, Array]:
     """Distinct texts in order with their rows."""
     found: Counter[str] = Counter()
     if data.dtype.kind in "iu" and weights is None:
-        few = _few(data.astype(np.int64)) if data.dtype.itemsize < 8 or data.dtype.kind == "i" else None
+        few = _few(data.astype(np.int64, copy=False)) if data.dtype.itemsize < 8 or data.dtype.kind == "i" else None
         values, counts = few or np.unique(data, return_counts=True)
         found.update(dict(zip(map(str, values.tolist()), counts.tolist(), strict=True)))
     elif weights is not None:

@@ -1,6 +1,7 @@
 """A column's values in the order they came, sorted only when something asks for their order."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Unsorted:
-    """Finite floats, at least one, with the smallest and the largest of them."""
+    """Finite floats, at least one."""
 
     values: Array = field(repr=False)
-    low: float
-    high: float
+
+    @cached_property
+    def low(self) -> float:
+        """The smallest."""
+        return float(self.values.min()) + 0
+
+    @cached_property
+    def high(self) -> float:
+        """The largest."""
+        return float(self.values.max()) + 0
 
     def __len__(self) -> int:
         return len(self.values)
