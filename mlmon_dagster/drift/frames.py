@@ -97,12 +97,25 @@ def _single(name: str, one: Any, in_order: bool) -> Column:
         return one
     if hasattr(one, "iloc"):
         return _pandas(name, one, in_order)
+    if hasattr(one, "combine_chunks") and (found := _arrow(name, one, in_order)) is not None:
+        return found
     import narwhals.stable.v2 as nw
 
     series = (
         None if isinstance(one, np.ndarray | list | tuple) else nw.from_native(one, pass_through=True, series_only=True)
     )
     return _column(name, series, in_order) if isinstance(series, nw.Series) else Column.of(name, one, in_order=in_order)
+
+
+def _arrow(name: str, one: Any, in_order: bool) -> Column | None:
+    """Arrow's numbers without nulls and its dictionaries need no translation; None for what does."""
+    import pyarrow as pa
+
+    kind = one.type
+    if pa.types.is_dictionary(kind):
+        return _codes(name, one)
+    plain = pa.types.is_float64(kind) or pa.types.is_float32(kind) or pa.types.is_integer(kind)
+    return Column.of(name, one.to_numpy(), in_order=in_order) if plain and not one.null_count else None
 
 
 def _pandas(name: str, series: Any, in_order: bool) -> Column:
@@ -239,17 +252,21 @@ def _dictionary(name: str, series: "nw.Series[Any]") -> Column:
         codes, categories = native.cat.codes.to_numpy(), native.cat.categories.tolist()
         rows = np.bincount(codes + 1, minlength=len(categories) + 1).tolist()
         return _counted(name, [None, *categories], rows)
-    if not hasattr(native, "chunks"):
-        return _texts(name, series)
-    values: list[Any] = [None]
-    rows = [0]
+    return _codes(name, native) if hasattr(native, "chunks") else _texts(name, series)
+
+
+def _codes(name: str, native: Any) -> Column:
+    """Arrow's pieces of a dictionary-encoded column."""
+    values: list[Any] = []
+    rows: list[int] = []
     for chunk in native.chunks:
-        known = chunk.dictionary.to_pylist()
+        known, codes = chunk.dictionary.to_pylist(), chunk.indices
         if known and not isinstance(known[0], str | bytes):
             return _decoded(name, native)
-        found = chunk.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
-        values += [*known, None]
-        rows += np.bincount(found, minlength=len(known) + 1).tolist()
+        if codes.null_count:
+            codes, known = codes.fill_null(len(known)), [*known, None]
+        values += known
+        rows += np.bincount(codes.to_numpy(zero_copy_only=False), minlength=len(known)).tolist()
     return _counted(name, values, rows)
 
 
