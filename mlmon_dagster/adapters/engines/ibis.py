@@ -38,14 +38,10 @@ class Ibis:
     Example: `{use: ibis, url: env:WAREHOUSE_URL, table: scored.sales, time: scored_at}`
     """
 
-    url: (
-        Annotated[
-            str,
-            Field(min_length=1, description="where the database is, or env:NAME or secretsmanager:ID of it"),
-            AfterValidator(not_inside),
-        ]
-        | None
-    ) = None
+    url: Annotated[
+        Annotated[str, Field(min_length=1), AfterValidator(not_inside)] | None,
+        Field(description="where the database is, or env:NAME or secretsmanager:ID of it"),
+    ] = None
 
     table: Annotated[
         str | None,
