@@ -13,6 +13,8 @@ from mlmon_dagster.errors import UnavailableError
 from mlmon_dagster.settings import Settings
 
 START_SECONDS = 120
+PATIENCE_SECONDS = 10
+"""How long what is asked to end may take."""
 DAGSTER, PAGES = "dagster_ui", "pages"
 
 
@@ -42,10 +44,19 @@ def stop_interface(home: Path) -> None:
             pid = int(file.read_text() or 0)
             words = Path(f"/proc/{pid}/cmdline").read_bytes() if Path("/proc").is_dir() else b"mlmon_dagster"
             if b"mlmon_dagster" in words:
-                os.killpg(pid, signal.SIGTERM)
+                _end(pid)
         except (OSError, ValueError):
             pass
         file.unlink(missing_ok=True)
+
+
+def _end(group: int) -> None:
+    """Ends the process group; one that does not listen (started in the background, Dagster ignores it) is killed."""
+    os.killpg(group, signal.SIGTERM)
+    for _ in range(PATIENCE_SECONDS * 10):
+        time.sleep(0.1)
+        os.killpg(group, 0)  # `ProcessLookupError` once nobody is left
+    os.killpg(group, signal.SIGKILL)
 
 
 def _start(
