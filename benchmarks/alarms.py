@@ -55,12 +55,13 @@ def main() -> None:
                 measured(arguments.cache / f"false-{name}-{seed}.json", false_alarms, (data, sizes, seed))
             if "power" in arguments.only:
                 measured(arguments.cache / f"power-{name}-{seed}.json", power, (data, seed))
+    data = "--data FOLDER " if arguments.data else ""
     for section, report in (("false_alarms", false_report), ("power", power_report)):
         if section not in arguments.only:
             continue
         text = report(arguments.cache)
         print(f"{text}\n")
-        keep(section, text, f"python benchmarks/alarms.py --only {section} --seeds {arguments.seeds}")
+        keep(section, text, f"python benchmarks/alarms.py {data}--only {section} --seeds {arguments.seeds}")
 
 
 def measured(file: Path, measure: Any, given: tuple[Any, ...]) -> None:
