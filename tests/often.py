@@ -12,6 +12,7 @@ def often(test: Callable[..., None]) -> Callable[..., None]:
 
     @pytest.mark.parametrize("cases", [500, pytest.param(10_000, marks=pytest.mark.slow)])
     def runs(cases: int) -> None:
+        vars(test).pop("_hypothesis_internal_settings_applied", None)  # both numbers of cases in one process
         settings(max_examples=cases, deadline=None, suppress_health_check=quiet, database=None)(test)()
 
     runs.__name__, runs.__doc__ = test.__name__, test.__doc__

@@ -16,14 +16,24 @@ START_SECONDS = 120
 PATIENCE_SECONDS = 10
 """How long what is asked to end may take."""
 DAGSTER, PAGES = "dagster_ui", "pages"
+LOCATIONS = """
+{workspaceOrError {... on Workspace {locationEntries {
+    locationOrLoadError {... on PythonError {message errorChain {error {message}}}}
+}}}}
+"""
+"""Asks Dagster what kept its code locations from loading; its server answers also without any of them."""
 
 
 def start_interface(settings: Settings, port: int) -> str:
-    """Starts `dagster dev` on 127.0.0.1 and returns its address once it answers; another port if that one is in use."""
+    """Starts `dagster dev` on 127.0.0.1 and returns its address once our definitions are loaded; another port if that
+    one is in use."""
     address = f"http://127.0.0.1:{_free(port)}"
     home = os.environ.get("DAGSTER_HOME") or str(Path.cwd())
     given = {"DAGSTER_HOME": home, "MLMON_DAGSTER_URL": address}
     _start(settings, DAGSTER, ("dagster", "dev", "-m", "mlmon_dagster.definitions"), address, "/server_info", given)
+    refusals = _not_loaded(address)
+    if refusals:
+        raise UnavailableError(f"Dagster could not load the pipelines: {refusals[0]}", hint=_log(settings, DAGSTER))
     return address
 
 
@@ -85,7 +95,21 @@ def _start(
         except httpx.HTTPError:
             time.sleep(0.5)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-    raise UnavailableError(f"{name} did not start:\n{tail}", hint=f"the whole log: {log}")
+    raise UnavailableError(f"{name} did not start:\n{tail}", hint=_log(settings, name))
+
+
+def _not_loaded(address: str) -> list[str]:
+    """Of each code location that could not be loaded, why."""
+    import httpx
+
+    answer = httpx.post(f"{address}/graphql", json={"query": LOCATIONS}, timeout=START_SECONDS).raise_for_status()
+    entries = answer.json()["data"]["workspaceOrError"]["locationEntries"]
+    errors = [entry["locationOrLoadError"] for entry in entries if (entry["locationOrLoadError"] or {}).get("message")]
+    return [[one["message"], *(link["error"]["message"] for link in one["errorChain"])][-1].strip() for one in errors]
+
+
+def _log(settings: Settings, name: str) -> str:
+    return f"the whole log: {settings.home / f'{name}.log'}"
 
 
 def _pid_file(home: Path, name: str) -> Path:

@@ -36,8 +36,9 @@ def test_the_page_tells_the_verdicts_in_the_order_of_their_severity():
 def test_the_page_has_the_columns_of_the_answer_for_programs():
     keys = re.findall(r'"(\w+)":', PAGE.split("```json")[1].split("```")[0])
 
-    assert keys[:8] == ["reference", "path", "rows", "digest", "window", "path", "rows", "digest"]
-    assert keys[8:] == [
+    side = ["path", "rows", "digest", "engine"]
+    assert keys[:10] == ["reference", *side, "window", *side]
+    assert keys[10:] == [
         "columns", "column", "segment", "method", "value", "p_value", "threshold", "verdict", "reason",
         "unit", "certainty", "effect", "effective_rows", "version", "drifted", "verdict",
     ]  # fmt: skip
