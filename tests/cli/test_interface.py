@@ -39,7 +39,7 @@ def test_a_dagster_that_answers_without_our_pipelines_is_not_called_started(
         monkeypatch.setenv(name, str(value))
     (tmp_path / "home").mkdir()
     try:
-        with pytest.raises(UnavailableError, match="could not load the pipelines: .*shop"):
+        with pytest.raises(UnavailableError, match=r"could not load the pipelines: .*shop"):
             _interface.start_interface(read_settings(), 0)
     finally:
         _interface.stop_interface(tmp_path / "home")

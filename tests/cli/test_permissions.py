@@ -25,6 +25,7 @@ TAKES = {
     "batch-predict": HERE,
     "demo": HERE,
     "deployments": "see",
+    "doctor": HERE,
     "drift": {"backtest": HERE},
     "export": HERE,
     "findings": {"list": "see", "status": "report", "test": "report"},
