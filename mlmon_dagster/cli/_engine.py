@@ -47,16 +47,17 @@ def counted(
     The reference may be a profile already; `columns` are those of it that are wanted.
     """
     from mlmon_dagster.adapters.engines.auto import told
-    from mlmon_dagster.adapters.profiles import Asked, build_profile_by, is_profile, read_profile
+    from mlmon_dagster.adapters.profiles import Asked, build_profile_by, is_profile
+    from mlmon_dagster.cli import _profiles as profiles
     from mlmon_dagster.ports import Rows
 
     by = engine_of(engine)
     places = [Rows(place=place, query=query) for place, query in (reference, current)]
     ready = [is_profile(place) for place, _ in (reference, current)]
     if ready[0]:
-        profile = read_profile(reference[0])
+        profile = profiles.read(reference[0])
     else:
         profile = build_profile_by(by, places[0], columns, parts=Asked(covariance))
-    window = read_profile(current[0]) if ready[1] else by.count(places[1], profile)
+    window = profiles.read(current[0]) if ready[1] else by.count(places[1], profile)
     before, now = (None if there else told(by, rows) for there, rows in zip(ready, places, strict=True))
     return profile, window, (before, now)

@@ -37,7 +37,7 @@ def rescoring_sensor(pipelines: Mapping[str, Declared], settings: Settings, suff
 
     @dg.sensor(
         name=f"rescored_windows{suffix}",
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database"},

@@ -21,8 +21,10 @@ def stop(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[int | None, str
 def test_what_runs_ends_and_its_state_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / ".mlmon" / "demo"
     home.mkdir(parents=True)
-    sleeping = [sys.executable, "-c", "import time; time.sleep(600)", "mlmon_dagster"]
-    with subprocess.Popen(sleeping, start_new_session=True) as running:
+    sleeping = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)", "mlmon_dagster"]
+    with subprocess.Popen(sleeping, stdout=subprocess.PIPE, start_new_session=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"up\n"
         (home.parent / f"{PAGES}.pid").write_text(str(running.pid))
         assert stop(monkeypatch, tmp_path) == (0, "stopped; its state stays in .mlmon/demo\n")
         assert running.wait(timeout=10) != 0

@@ -45,9 +45,10 @@ def test_each_side_says_which_engine_counted_it_and_why(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"price": np.arange(200.0)}), file)
     sides = ("--reference", str(file), "--current", str(file))
-    assert answer(*sides, "--engine", "auto")["window"]["engine"] == "memory: 0.0 MB are less than in_memory_mb: 64"
+    found = answer(*sides, "--engine", "auto")["window"]["engine"]
+    assert found == "memory: 0.0 MB once they are read are less than in_memory_mb: 64"
     assert answer(*sides)["reference"]["engine"] is None
-    why = "0 MB are not less than in_memory_mb: 0, all of it Parquet"
+    why = "0.0 MB once they are read are not less than in_memory_mb: 0, all of it Parquet"
     assert f"window counted by streaming: {why}" in text(*sides, "--engine", "{use: auto, in_memory_mb: 0}")
 
 

@@ -26,14 +26,10 @@ class S3:
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="the bucket's name")]
     prefix: Annotated[str, Field(description="key of one object, or the beginning of the keys of several")] = ""
     region: Annotated[str | None, Field(description="default: the process's own (AWS_REGION)")] = None
-    endpoint: (
-        Annotated[
-            str,
-            Field(pattern=r"^https?://", description="of a store that is not Amazon's"),
-            AfterValidator(not_inside),
-        ]
-        | None
-    ) = None
+    endpoint: Annotated[
+        Annotated[str, Field(pattern=r"^https?://"), AfterValidator(not_inside)] | None,
+        Field(description="of a store that is not Amazon's"),
+    ] = None
 
     def read(self, directory: Path, time: str | None, window: Window | None) -> "pyarrow.Table":
         """All rows, objects in the order of their keys; they are read whole and the caller cuts the window."""
