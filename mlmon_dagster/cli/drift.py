@@ -213,12 +213,13 @@ def _measured(
 
 def _tell_how(places: tuple[str, str], before: "Mapping[str, Column]", counted_by: tuple[str | None, ...]) -> None:
     """Which engines counted, and what stands in the names of folders only."""
+    from mlmon_dagster.adapters.profiles import is_profile
     from mlmon_dagster.adapters.tables import folder_keys
 
     for side, engine in zip(("reference", "window"), counted_by, strict=True):
         if engine:
             click.echo(f"{side} counted by {engine}")
-    keys = sorted({key for place in places for key in folder_keys(place)} - set(before))
+    keys = sorted({key for place in places if not is_profile(place) for key in folder_keys(place)} - set(before))
     if keys:
         click.echo(
             f"in names of folders only, not compared: {', '.join(keys)} (--engine '{{use: duckdb, partitions: true}}' "
