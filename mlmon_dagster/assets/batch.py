@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmon_dagster.adapters.batch.folder import BATCH_ROWS
 from mlmon_dagster.adapters.batch.scorer import ADDED, BatchScorer, Numbers, as_batch, check_columns, joined
+from mlmon_dagster.drift.zscore import HIGH
 from mlmon_dagster.lifecycle.outputs import REASON
 from mlmon_dagster.pipeline.spec import Pipeline
 from mlmon_dagster.ports import ModelVersion
@@ -25,9 +26,6 @@ Probabilities = Callable[["pd.DataFrame"], "dict[str, np.ndarray]"]
 """Rows of inputs to the columns of their classes' probabilities."""
 
 PREDICTION, DRIFT, LARGEST, VERSION = ADDED
-
-HIGH = 2.0
-"""Drift score above which a row is highly unusual, as batches count it."""
 
 
 @lru_cache(maxsize=2)

@@ -18,6 +18,10 @@ LITTLE_SPACE = 1024**3
 """Free bytes below which windows, models and predictions soon find no room."""
 
 
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql", "file")
+"""Schemes of addresses at which MLflow keeps its records without a server."""
+
+
 @dataclass(frozen=True)
 class Looked:
     """One part of the machine: `ok`, a `warning`, or `failed`; `advice` says what to do."""
@@ -91,9 +95,14 @@ def _pipelines(settings: Settings) -> Iterator[Looked]:
 
 
 def _mlflow(settings: Settings) -> Iterator[Looked]:
-    """A server is asked whether it is well; files need nobody."""
-    if not settings.mlflow_url.startswith(("http://", "https://")):
-        yield Looked("mlflow", "ok", "kept in files or a database, without a server")
+    """A server is asked whether it is well; databases and files need nobody."""
+    scheme = settings.mlflow_url.partition(":")[0].partition("+")[0]
+    if scheme in DATABASES or ":" not in settings.mlflow_url:
+        yield Looked("mlflow", "ok", f"kept in {scheme if scheme in DATABASES else 'files'}, without a server")
+        return
+    if scheme not in ("http", "https"):
+        advice = f"MLMON_MLFLOW_URL: http, https or one of {', '.join(DATABASES)}"
+        yield Looked("mlflow", "failed", f"{scheme!r} is no kind of address of MLflow's that is known here", advice)
         return
     import httpx
 

@@ -83,3 +83,11 @@ def test_a_server_that_does_not_answer_is_a_failure_and_not_a_traceback(mlmon: O
     told = mlmon("doctor", MLMON_HOMES="x").out
     assert "MLMON_HOMES" in told
     assert list(parts(mlmon, 1, MLMON_URL="http://127.0.0.1:9")) == ["server"]
+
+
+@pytest.mark.parametrize(
+    ("url", "state"),
+    [("sqlite:///m.db", "ok"), ("postgresql+psycopg2://h/m", "ok"), ("runs", "ok"), ("ftp://x", "failed")],
+)
+def test_an_address_that_mlflow_does_not_take_is_a_failure(mlmon: Office, url: str, state: str) -> None:
+    assert parts(mlmon, 0 if state == "ok" else 1, MLMON_MLFLOW_URL=url)["mlflow"][0] == state
